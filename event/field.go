@@ -1,0 +1,96 @@
+package event
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// FieldID stands for a field's name. Ids are given by Intern, are small and
+// dense, and hold for the life of the process.
+type FieldID uint16
+
+// Kind tells how a Field's value is written in JSON, and null from present.
+// A field that is not in the list is absent.
+type Kind uint8
+
+// Kinds of field values.
+const (
+	KindString Kind = iota
+	KindNumber      // Value is a JSON number
+	KindBool        // Value is "true" or "false"
+	KindNull        // Value is empty
+)
+
+// Field is one thing a source said, under the source's own name.
+type Field struct {
+	ID    FieldID
+	Kind  Kind
+	Value string
+}
+
+// MaxFieldNames bounds the names that Intern takes: records from the network
+// choose names of fields, and must not make this process grow without end.
+const MaxFieldNames = 16384
+
+// overflow is the id of every name that came after the table was full.
+const overflow FieldID = 0
+
+var names = newNameTable()
+
+type nameTable struct {
+	mu   sync.Mutex
+	ids  sync.Map // string -> FieldID
+	list atomic.Pointer[[]string]
+}
+
+func newNameTable() *nameTable {
+	t := &nameTable{}
+	t.list.Store(&[]string{"other"})
+	return t
+}
+
+// Intern gives the id of name, a new one at its first use. Above
+// MaxFieldNames names it gives the id of "other". It is safe for concurrent
+// use.
+func Intern(name string) FieldID {
+	if id, ok := names.ids.Load(name); ok {
+		return id.(FieldID)
+	}
+	names.mu.Lock()
+	defer names.mu.Unlock()
+	if id, ok := names.ids.Load(name); ok {
+		return id.(FieldID)
+	}
+	old := *names.list.Load()
+	if len(old) >= MaxFieldNames {
+		return overflow
+	}
+	list := append(old[:len(old):len(old)], string(append([]byte(nil), name...)))
+	names.list.Store(&list)
+	id := FieldID(len(list) - 1)
+	names.ids.Store(list[id], id)
+	return id
+}
+
+// Name is the name that id stands for.
+func (id FieldID) Name() string { return (*names.list.Load())[id] }
+
+// Add appends a string field.
+func (e *Event) Add(id FieldID, value string) {
+	e.Fields = append(e.Fields, Field{ID: id, Value: value})
+}
+
+// AddNumber appends a field whose value is a JSON number.
+func (e *Event) AddNumber(id FieldID, value string) {
+	e.Fields = append(e.Fields, Field{ID: id, Kind: KindNumber, Value: value})
+}
+
+// Field gives the first field of that id.
+func (e *Event) Field(id FieldID) (Field, bool) {
+	for _, f := range e.Fields {
+		if f.ID == id {
+			return f, true
+		}
+	}
+	return Field{}, false
+}
