@@ -38,6 +38,9 @@ type Host struct {
 	Maintenance bool
 	IsVCenter   bool
 	Roles       []string
+
+	// Key is the host as an entity: "host:<name in lower case>".
+	Key string
 }
 
 // Via says how an endpoint was resolved to a VM, most trusted first.

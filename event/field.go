@@ -1,6 +1,7 @@
 package event
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -40,40 +41,59 @@ var names = newNameTable()
 type nameTable struct {
 	mu   sync.Mutex
 	ids  sync.Map // string -> FieldID
-	list atomic.Pointer[[]string]
+	list atomic.Pointer[[]fieldName]
 }
 
+// fieldName is a name, and the name as it opens a member of unmapped.
+type fieldName struct {
+	name string
+	key  string // `"name":`
+}
+
+// newNameTable begins with the names that the encoder itself uses in
+// unmapped, so that their ids are constants.
 func newNameTable() *nameTable {
 	t := &nameTable{}
-	t.list.Store(&[]string{"other"})
+	list := make([]fieldName, 0, 256)
+	for id, name := range ownNames {
+		list = append(list, fieldName{name: name, key: wireKey(name)})
+		t.ids.Store(name, FieldID(id))
+	}
+	t.list.Store(&list)
 	return t
 }
 
 // Intern gives the id of name, a new one at its first use. Above
-// MaxFieldNames names it gives the id of "other". It is safe for concurrent
-// use.
+// MaxFieldNames names it gives the id of "other". What is not valid UTF-8 in
+// a name is read as U+FFFD. It is safe for concurrent use.
 func Intern(name string) FieldID {
 	if id, ok := names.ids.Load(name); ok {
 		return id.(FieldID)
 	}
-	names.mu.Lock()
-	defer names.mu.Unlock()
-	if id, ok := names.ids.Load(name); ok {
+	return names.add(strings.Clone(strings.ToValidUTF8(name, "\uFFFD")))
+}
+
+func (t *nameTable) add(name string) FieldID {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if id, ok := t.ids.Load(name); ok {
 		return id.(FieldID)
 	}
-	old := *names.list.Load()
-	if len(old) >= MaxFieldNames {
+	list := *t.list.Load()
+	if len(list) >= MaxFieldNames {
 		return overflow
 	}
-	list := append(old[:len(old):len(old)], string(append([]byte(nil), name...)))
-	names.list.Store(&list)
-	id := FieldID(len(list) - 1)
-	names.ids.Store(list[id], id)
+	// Readers hold shorter slices of the same memory: what is appended lies
+	// behind the end of theirs.
+	id := FieldID(len(list))
+	list = append(list, fieldName{name: name, key: wireKey(name)})
+	t.list.Store(&list)
+	t.ids.Store(name, id)
 	return id
 }
 
 // Name is the name that id stands for.
-func (id FieldID) Name() string { return (*names.list.Load())[id] }
+func (id FieldID) Name() string { return (*names.list.Load())[id].name }
 
 // Add appends a string field.
 func (e *Event) Add(id FieldID, value string) {
