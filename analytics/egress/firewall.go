@@ -1,0 +1,147 @@
+package egress
+
+import (
+	"strings"
+
+	"github.com/vegress/vegress/analytics"
+	"github.com/vegress/vegress/event"
+)
+
+var httpClientAnalytic = event.Analytic{
+	UID:     HTTPClientOpened,
+	Name:    "ESXi firewall opened for outbound HTTP(S)",
+	Version: "1",
+	Desc:    "The httpClient rule set of an ESXi host's firewall was opened: from then on, programs on the host reach any web server.",
+	Attack:  "AN1192",
+	Rule:    true,
+	Attacks: []event.Attack{
+		{Tactic: "Defense Evasion", TacticUID: "TA0005", Technique: "Impair Defenses: Disable or Modify System Firewall", TechniqueUID: "T1562.004"},
+		{Tactic: "Command and Control", TacticUID: "TA0011", Technique: "Web Service", TechniqueUID: "T1102"},
+	},
+}
+
+const httpClient = "httpClient"
+
+// The members in which decoders name the operation; the rule set is what it
+// was done to (Resource), or a field of its own.
+var (
+	fieldRuleSet    = event.Intern("rule_set")
+	fieldFirewallOp = event.Intern("firewall_operation")
+	fieldOperation  = event.Intern("operation")
+)
+
+// firewall reports when ev opens the httpClient rule set: by vobd's or hostd's
+// word (esx.audit.net.firewall.config.changed, HostFirewallSystem), or by the
+// command that does it.
+func (d *Detector) firewall(ev *event.Event, report func(*event.Finding)) {
+	if !opensByCommand(ev) && !opensByEvent(ev) {
+		return
+	}
+	severity, notes := event.SeverityMedium, uint32(0)
+	if d.offHours(ev.Time) {
+		severity, notes = event.SeverityHigh, noteOffHours
+	}
+	if ev.Status == event.StatusFailure {
+		severity, notes = event.SeverityLow, notes|noteRefused
+	} else {
+		notes |= noteConnected
+	}
+	c := d.ledger.Case(analytics.Key{Analytic: HTTPClientOpened, Entity: ev.Entity(), What: httpClient}, report)
+	d.ledger.Add(c, analytics.Sighting{Event: ev, Severity: severity, Notes: notes, By: opening{}}, report)
+}
+
+// opensByEvent reads how vobd and hostd name what changed.
+func opensByEvent(ev *event.Event) bool {
+	if !strings.EqualFold(ev.Resource, httpClient) {
+		if len(ev.Fields) == 0 {
+			return false
+		}
+		set, ok := ev.Field(fieldRuleSet)
+		if !ok || !strings.EqualFold(set.Value, httpClient) {
+			return false
+		}
+	}
+	op := ev.Operation
+	for _, id := range [...]event.FieldID{fieldFirewallOp, fieldOperation} {
+		if f, ok := ev.Field(id); ok {
+			op = f.Value
+			break
+		}
+	}
+	switch strings.ToLower(op[strings.LastIndexByte(op, '.')+1:]) {
+	case "enable", "enableruleset", "add", "addip", "open", "allowall":
+		return true
+	}
+	return false
+}
+
+// opensByCommand reads "esxcli network firewall ruleset set -e true -r
+// httpClient", in the ways that esxcli takes its options.
+func opensByCommand(ev *event.Event) bool {
+	line := ev.Process.CmdLine
+	if ev.Class != event.ProcessActivity || !strings.Contains(line, httpClient) {
+		return false
+	}
+	words := strings.Fields(strings.NewReplacer("=", " ", "'", " ", `"`, " ").Replace(line))
+	return hasRun(words, "firewall", "ruleset", "set") && enabled(words)
+}
+
+// hasRun says that run stands in words, in that order and together.
+func hasRun(words []string, run ...string) bool {
+	for i := 0; i+len(run) <= len(words); i++ {
+		match := true
+		for j := range run {
+			match = match && words[i+j] == run[j]
+		}
+		if match {
+			return true
+		}
+	}
+	return false
+}
+
+// enabled finds the option that switches on; esxcli takes these words for a
+// boolean.
+func enabled(words []string) bool {
+	for i, w := range words[:max(len(words)-1, 0)] {
+		if w != "-e" && w != "--enabled" {
+			continue
+		}
+		switch strings.ToLower(words[i+1]) {
+		case "true", "t", "yes", "y", "1", "on":
+			return true
+		}
+	}
+	return false
+}
+
+// opening describes the finding.
+type opening struct{}
+
+// Describe implements analytics.Describer.
+func (opening) Describe(f *event.Finding, ev *event.Event, all, news uint32) {
+	host := ev.Device.Hostname
+	if ev.Device.Host != nil {
+		host = ev.Device.Host.Name
+	}
+	f.Title = host + " opened httpClient in its firewall: it can reach any web server now"
+	if all&noteConnected == 0 {
+		f.Title = host + " failed to open httpClient in its firewall"
+	}
+	f.Title = strings.Clone(f.Title)
+	f.Confidence, f.Risk = 3, max(f.Risk, riskOf(f.Severity))
+	analytics.Explain(f, "The httpClient rule set is closed by default; open, it lets programs on the host connect to any address on ports 80 and 443.")
+	switch {
+	case ev.Class == event.ProcessActivity && ev.User.Name != "":
+		analytics.Explain(f, ev.User.Name+" ran "+clip(ev.Process.CmdLine)+".")
+	case ev.Class == event.ProcessActivity:
+		analytics.Explain(f, "The command was "+clip(ev.Process.CmdLine)+".")
+	}
+	if news&noteOffHours != 0 {
+		analytics.Explain(f, "High: it was outside the business hours.")
+	}
+	if news&noteRefused != 0 {
+		analytics.Explain(f, "Lower: an attempt failed.")
+	}
+	analytics.Explain(f, "Expected during a manual update; close it afterwards: esxcli network firewall ruleset set -r httpClient -e false.")
+}

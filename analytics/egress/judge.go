@@ -1,0 +1,269 @@
+package egress
+
+import (
+	"math/bits"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vegress/vegress/event"
+)
+
+// verdict is the answer about one connection, with what the words need.
+type verdict struct {
+	event.Justification
+	rule *rule // that justifies, or came closest; nil: none has to do with it
+	at   int64 // Unix seconds by which windows were judged
+}
+
+// spentKey is a machine's account with a rule in one window.
+type spentKey struct {
+	entity event.Entity
+	rule   string
+	start  int64 // Unix seconds of the window's begin; a day's without windows
+}
+
+// connection is a flow's 5-tuple.
+type connection struct {
+	src, dst netip.AddrPort
+	protocol uint8
+}
+
+// judge decides about a connection of a to t. Who it was comes first: a
+// machine that is not known, or may be one of several, is never justified.
+func (d *Detector) judge(ev *event.Event, a *actor, t *target) verdict {
+	v := verdict{at: d.openedAt(ev, t)}
+	if !a.known() {
+		v.Verdict, v.Reason = event.VerdictUnknown, unknownReason(a.ctx)
+		return v
+	}
+	named := d.rolesOf(a)
+	d.destinations(ev, t)
+	d.firstRule(ev, t, &v)
+	if !named && v.Reason == event.ReasonDestination {
+		// That a rule for everybody has other destinations explains nothing.
+		v.Reason, v.rule = event.ReasonNoRole, nil
+	}
+	if v.Verdict == event.VerdictJustified {
+		d.remember(ev, t, &v)
+	}
+	return v
+}
+
+func unknownReason(c *event.Context) event.Reason {
+	switch {
+	case c.Ambiguous():
+		return event.ReasonAmbiguous
+	case c.State == event.StateDead || c.State == event.StateNever:
+		return event.ReasonStaleInventory
+	}
+	return event.ReasonNoVM
+}
+
+// rolesOf puts the rules that a may use into d.allowed, and says whether one of
+// them names a role of a.
+func (d *Detector) rolesOf(a *actor) (named bool) {
+	clear(d.allowed)
+	if a.vm != nil || a.host != nil {
+		d.allowed.addAll(d.policy.anyRole)
+	}
+	for _, role := range a.roles() {
+		rules := d.policy.roles[strings.ToLower(role)]
+		d.allowed.addAll(rules)
+		named = named || len(rules) > 0
+	}
+	for _, role := range a.builtin() {
+		d.allowed.addAll(d.policy.roles[role])
+		named = true
+	}
+	return named
+}
+
+// destinations puts the rules that allow t into d.fitting.
+func (d *Detector) destinations(ev *event.Event, t *target) {
+	p, set := d.policy, d.fitting
+	clear(set)
+	set.addAll(p.anywhere)
+	if t.addr.IsValid() {
+		if nets, ok := p.nets.Lookup(t.addr); ok {
+			set.addAll(nets)
+		}
+	}
+	if t.host != "" {
+		set.addAll(p.hosts[t.host])
+		for host := t.host; ; {
+			dot := strings.IndexByte(host, '.')
+			if dot < 0 {
+				break
+			}
+			host = host[dot+1:]
+			set.addAll(p.below[host])
+		}
+	}
+	if ev.Dst.Service != "" && len(p.services) > 0 {
+		set.addAll(p.services[d.fold(ev.Dst.Service)])
+	}
+	if ev.Dst.Category != "" && len(p.categories) > 0 {
+		set.addAll(p.categories[d.fold(ev.Dst.Category)])
+	}
+}
+
+// fold is the function of that name, remembered.
+func (d *Detector) fold(s string) string {
+	folded, ok := d.folded.Get(s)
+	if !ok {
+		folded = fold(s)
+		d.folded.Put(strings.Clone(s), folded)
+	}
+	return folded
+}
+
+// firstRule finds the first rule, in the order of the configuration, that
+// holds. When none does, the reason is that of the rule that came furthest
+// on the way destination, expiry, window, bytes.
+func (d *Detector) firstRule(ev *event.Event, t *target, v *verdict) {
+	v.Verdict, v.Reason = event.VerdictUnjustified, event.ReasonDestination
+	furthest := 0
+	for w := range d.allowed {
+		for set := d.allowed[w] & d.fitting[w]; set != 0; set &= set - 1 {
+			r := &d.policy.rules[w*64+bits.TrailingZeros64(set)]
+			reason := d.try(ev, t, r, v)
+			if reason == event.ReasonNone {
+				v.Verdict, v.Reason, v.By, v.rule = event.VerdictJustified, event.ReasonNone, r.Name, r
+				return
+			}
+			if p := progress(reason); p > furthest {
+				furthest, v.Reason, v.rule = p, reason, r
+			}
+		}
+	}
+	v.From, v.To = time.Time{}, time.Time{}
+	if v.rule == nil {
+		v.rule = d.firstAllowed()
+	}
+}
+
+// progress orders the reasons by how close to justified they are.
+func progress(r event.Reason) int {
+	switch r {
+	case event.ReasonExpired:
+		return 2
+	case event.ReasonWindow:
+		return 3
+	case event.ReasonBytes:
+		return 4
+	}
+	return 1
+}
+
+// firstAllowed is the first rule that names a role of the machine.
+func (d *Detector) firstAllowed() *rule {
+	for w, set := range d.allowed {
+		if set != 0 {
+			return &d.policy.rules[w*64+bits.TrailingZeros64(set)]
+		}
+	}
+	return nil
+}
+
+// try asks what is left of r, role and destination being right.
+func (d *Detector) try(ev *event.Event, t *target, r *rule, v *verdict) event.Reason {
+	if len(r.ports) > 0 && !slices.Contains(r.ports, t.port) {
+		return event.ReasonDestination
+	}
+	if !r.expires.IsZero() && v.at >= r.expires.Unix() {
+		return event.ReasonExpired
+	}
+	if !d.openWindow(r, v) {
+		return event.ReasonWindow
+	}
+	if r.maxBytes > 0 && !d.affordable(ev, r, v) {
+		return event.ReasonBytes
+	}
+	return event.ReasonNone
+}
+
+// openWindow looks for the window of r that is open, and puts its bounds into
+// v.
+func (d *Detector) openWindow(r *rule, v *verdict) bool {
+	v.From, v.To = time.Time{}, time.Time{}
+	for i := range r.windows {
+		w := &r.windows[i]
+		c := &d.clocks[w.zone]
+		if day, open := w.start(c.local(v.at)); open {
+			v.From, v.To = w.bounds(day, c.loc)
+			return true
+		}
+	}
+	return len(r.windows) == 0
+}
+
+// affordable books what ev says was sent on the machine's account with r, and
+// says whether that is still within the limit.
+func (d *Detector) affordable(ev *event.Event, r *rule, v *verdict) bool {
+	key := spentKey{entity: ev.Entity(), rule: r.Name, start: floorDiv(v.at, daySeconds) * daySeconds}
+	if !v.From.IsZero() {
+		key.start = v.From.Unix()
+	}
+	spent, ok := d.spent.Get(key)
+	if ev.Traffic.Known && ev.Traffic.BytesOut > 0 {
+		spent += ev.Traffic.BytesOut
+		if !ok {
+			key.entity.Key = strings.Clone(key.entity.Key)
+		}
+		d.spent.Put(key, spent)
+	}
+	return spent <= r.maxBytes
+}
+
+// openedAt is the moment by which windows are judged: when the connection was
+// opened, where the event or one before it says so. A backup that ends after
+// its window, and is logged then, began within it.
+func (d *Detector) openedAt(ev *event.Event, t *target) int64 {
+	if !ev.Start.IsZero() {
+		return ev.Start.Unix()
+	}
+	if ev.Class == event.NetworkActivity && ev.Activity == event.NetworkClose {
+		if at, ok := d.opened.Get(connectionOf(ev, t)); ok {
+			return at
+		}
+	}
+	return ev.Time.Unix()
+}
+
+// remember keeps when a justified connection was opened, for openedAt, where
+// that matters.
+func (d *Detector) remember(ev *event.Event, t *target, v *verdict) {
+	if ev.Class != event.NetworkActivity || v.From.IsZero() && v.rule.expires.IsZero() {
+		return
+	}
+	switch ev.Activity {
+	case event.NetworkOpen:
+		d.opened.Put(connectionOf(ev, t), v.at)
+	case event.NetworkClose:
+		d.opened.Delete(connectionOf(ev, t))
+	}
+}
+
+func connectionOf(ev *event.Event, t *target) connection {
+	return connection{
+		src:      netip.AddrPortFrom(ev.Src.IP.Unmap(), ev.Src.Port),
+		dst:      netip.AddrPortFrom(t.addr, t.port),
+		protocol: ev.Protocol,
+	}
+}
+
+// offHours says that t is outside the business hours, where there are any.
+func (d *Detector) offHours(t time.Time) bool {
+	h := &d.policy.hours
+	if h.window.days == 0 {
+		return false
+	}
+	day, open := h.window.start(d.clocks[0].local(t.Unix()))
+	if !open {
+		return true
+	}
+	_, holiday := slices.BinarySearch(h.holidays, day)
+	return holiday
+}

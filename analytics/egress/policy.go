@@ -1,0 +1,397 @@
+package egress
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gaissmai/bart"
+)
+
+// Policy is compiled Options: immutable, safe for concurrent use, and with
+// nothing left in it that can fail.
+type Policy struct {
+	ports    [1 << 16 / 64]uint64
+	quic     bool
+	quiet    time.Duration
+	internal bart.Lite
+
+	rules []rule
+	// Which rules a role or a destination allows, as sets of indexes into
+	// rules.
+	roles      map[string]ruleSet
+	anyRole    ruleSet
+	hosts      map[string]ruleSet // this very name
+	below      map[string]ruleSet // names below this one
+	nets       *bart.Table[ruleSet]
+	categories map[string]ruleSet
+	services   map[string]ruleSet
+	anywhere   ruleSet
+
+	zones []*time.Location // the first is that of the business hours
+	hours hours
+}
+
+// rule is a compiled Justification.
+type rule struct {
+	Justification
+	ports    []uint16
+	windows  []window
+	maxBytes int64     // 0: no limit
+	expires  time.Time // first moment at which it no longer holds; zero: never
+}
+
+// hours are the business hours; without a day there are none.
+type hours struct {
+	window   window
+	holidays []int64 // days since 1970 in the zone, sorted
+}
+
+// ruleSet is a set of indexes into Policy.rules; it may be shorter than all.
+type ruleSet []uint64
+
+func (s ruleSet) with(i int) ruleSet {
+	for len(s) <= i/64 {
+		s = append(s, 0)
+	}
+	s[i/64] |= 1 << (i % 64)
+	return s
+}
+
+func (s ruleSet) addAll(o ruleSet) {
+	for i, w := range o {
+		s[i] |= w
+	}
+}
+
+// Compile checks o and makes a Policy of it. Its errors name the key and the
+// value.
+func Compile(o Options) (*Policy, error) {
+	p := &Policy{
+		quic:       o.Egress.QUIC,
+		quiet:      o.Egress.QuietClose,
+		roles:      map[string]ruleSet{},
+		hosts:      map[string]ruleSet{},
+		below:      map[string]ruleSet{},
+		categories: map[string]ruleSet{},
+		services:   map[string]ruleSet{},
+		nets:       &bart.Table[ruleSet]{},
+	}
+	for _, step := range []func(*Options) error{p.flow, p.networks, p.businessHours, p.justifications} {
+		if err := step(&o); err != nil {
+			return nil, err
+		}
+	}
+	p.nestNets()
+	return p, nil
+}
+
+func (p *Policy) flow(o *Options) error {
+	if o.Egress.QuietClose < 0 {
+		return fmt.Errorf("egress.quiet_close: %v is negative", o.Egress.QuietClose)
+	}
+	for _, n := range o.Egress.Ports {
+		if n < 1 || n > 65535 {
+			return fmt.Errorf("egress.ports: %d is no port", n)
+		}
+		p.ports[n/64] |= 1 << (n % 64)
+	}
+	return nil
+}
+
+func (p *Policy) networks(o *Options) error {
+	for _, s := range o.Networks.Internal {
+		net, err := parseNet(s)
+		if err != nil {
+			return fmt.Errorf("networks.internal: %w", err)
+		}
+		p.internal.Insert(net)
+	}
+	return nil
+}
+
+// parseNet reads a CIDR or an address.
+func parseNet(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	net, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is no address and no CIDR", s)
+	}
+	return net.Masked(), nil
+}
+
+func (p *Policy) businessHours(o *Options) error {
+	h := &o.BusinessHours
+	if _, err := p.zone(h.Timezone); err != nil {
+		return fmt.Errorf("business_hours.timezone: %w", err)
+	}
+	if h.Days == "" {
+		return nil
+	}
+	var err error
+	w := &p.hours.window
+	if w.days, err = parseDays(h.Days); err != nil {
+		return fmt.Errorf("business_hours.days: %w", err)
+	}
+	if w.from, w.to, err = parseHours(h.From, h.To); err != nil {
+		return fmt.Errorf("business_hours.from, business_hours.to: %w", err)
+	}
+	for _, s := range h.Holidays {
+		day, err := time.Parse(time.DateOnly, s)
+		if err != nil {
+			return fmt.Errorf("business_hours.holidays: %q is no date (want 2026-12-25)", s)
+		}
+		p.hours.holidays = append(p.hours.holidays, day.Unix()/daySeconds)
+	}
+	slices.Sort(p.hours.holidays)
+	return nil
+}
+
+// zone gives the index of a zone by its IANA name; empty is that of the
+// business hours, and UTC for these.
+func (p *Policy) zone(name string) (int, error) {
+	if name == "" && len(p.zones) > 0 {
+		return 0, nil
+	}
+	if name == "Local" {
+		return 0, fmt.Errorf(`zone "Local" depends on the machine; name it, as in Europe/Berlin`)
+	}
+	for i, z := range p.zones {
+		if z.String() == name {
+			return i, nil
+		}
+	}
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		return 0, fmt.Errorf("zone %q is not known (want an IANA name, as Europe/Berlin)", name)
+	}
+	p.zones = append(p.zones, loc)
+	return len(p.zones) - 1, nil
+}
+
+func (p *Policy) justifications(o *Options) error {
+	names := map[string]bool{}
+	for i, j := range o.Justifications {
+		if err := p.add(j, names); err != nil {
+			return fmt.Errorf("justifications[%d] (%q): %w", i, j.Name, err)
+		}
+	}
+	for _, j := range BuiltinJustifications() {
+		if names[j.Name] {
+			continue
+		}
+		if err := p.add(j, names); err != nil {
+			return fmt.Errorf("built-in justification %q: %w", j.Name, err)
+		}
+	}
+	return nil
+}
+
+func (p *Policy) add(j Justification, names map[string]bool) error {
+	switch {
+	case j.Name == "":
+		return fmt.Errorf("name: is missing; findings and verdicts cite it")
+	case names[j.Name]:
+		return fmt.Errorf("name: is used twice")
+	case j.Role == "":
+		return fmt.Errorf("role: is missing; \"any\" is every machine of the inventory")
+	case len(j.Destinations) == 0:
+		return fmt.Errorf("destinations: are missing; \"any\" is the whole internet")
+	}
+	names[j.Name] = true
+	j.Destinations = slices.Clone(j.Destinations)
+	r, err := p.compile(j)
+	if err != nil {
+		return err
+	}
+	i := len(p.rules)
+	p.rules = append(p.rules, r)
+	if role := strings.ToLower(j.Role); role == roleAny {
+		p.anyRole = p.anyRole.with(i)
+	} else {
+		p.roles[role] = p.roles[role].with(i)
+	}
+	for _, d := range j.Destinations {
+		if err := p.destination(d, i); err != nil {
+			return fmt.Errorf("destinations: %w", err)
+		}
+	}
+	return nil
+}
+
+func (p *Policy) compile(j Justification) (rule, error) {
+	r := rule{Justification: j}
+	for _, n := range j.Ports {
+		if n < 1 || n > 65535 {
+			return r, fmt.Errorf("ports: %d is no port", n)
+		}
+		r.ports = append(r.ports, uint16(n))
+	}
+	for _, s := range j.Windows {
+		w, zone, err := parseWindow(s)
+		if err != nil {
+			return r, fmt.Errorf("windows: %q: %w", s, err)
+		}
+		if w.zone, err = p.zone(zone); err != nil {
+			return r, fmt.Errorf("windows: %q: %w", s, err)
+		}
+		r.windows = append(r.windows, w)
+	}
+	var err error
+	if r.maxBytes, err = parseBytes(j.MaxBytes); err != nil {
+		return r, fmt.Errorf("max_bytes: %w", err)
+	}
+	if r.expires, err = parseExpiry(j.Expires, p.zones[0]); err != nil {
+		return r, fmt.Errorf("expires: %w", err)
+	}
+	return r, nil
+}
+
+// destination adds what one of a rule's destinations means to the indexes.
+func (p *Policy) destination(d string, i int) error {
+	kind, value, _ := strings.Cut(d, ":")
+	switch {
+	case d == roleAny:
+		p.anywhere = p.anywhere.with(i)
+	case kind == "category" || kind == "service":
+		if value = strings.TrimSpace(value); value == "" {
+			return fmt.Errorf("%q: the %s is missing", d, kind)
+		}
+		index := p.categories
+		if kind == "service" {
+			index = p.services
+		}
+		value = fold(value)
+		index[value] = index[value].with(i)
+	case strings.Contains(d, "/") || isAddr(d):
+		net, err := parseNet(d)
+		if err != nil {
+			return err
+		}
+		old, _ := p.nets.Get(net)
+		p.nets.Insert(net, old.with(i))
+	default:
+		return p.host(d, i)
+	}
+	return nil
+}
+
+func isAddr(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
+func (p *Policy) host(d string, i int) error {
+	host, index := strings.ToLower(strings.TrimSuffix(d, ".")), p.hosts
+	if rest, ok := strings.CutPrefix(host, "*."); ok {
+		host, index = rest, p.below
+	}
+	if i := strings.IndexFunc(host, notInHost); i >= 0 || !strings.Contains(host, ".") ||
+		strings.HasPrefix(host, ".") || strings.Contains(host, "..") {
+		return fmt.Errorf("%q: want a host name, \"*.\" and a host name, a CIDR, category:NAME, service:NAME or any", d)
+	}
+	index[host] = index[host].with(i)
+	return nil
+}
+
+func notInHost(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+}
+
+// fold makes names of services and categories equal that people write
+// differently: "Amazon S3", "amazon_s3".
+func fold(s string) string {
+	return strings.NewReplacer("_", " ", "-", " ").Replace(strings.ToLower(s))
+}
+
+// nestNets gives each prefix the rules of those around it: a look-up finds
+// the longest prefix only.
+func (p *Policy) nestNets() {
+	nested := &bart.Table[ruleSet]{}
+	for net := range p.nets.AllSorted() {
+		all := make(ruleSet, p.words())
+		for _, set := range p.nets.Supernets(net) {
+			all.addAll(set)
+		}
+		nested.Insert(net, all)
+	}
+	p.nets = nested
+}
+
+func (p *Policy) words() int { return (len(p.rules) + 63) / 64 }
+
+var units = []struct {
+	suffix string
+	size   int64
+}{
+	{"kib", 1 << 10},
+	{"mib", 1 << 20},
+	{"gib", 1 << 30},
+	{"tib", 1 << 40},
+	{"kb", 1e3},
+	{"mb", 1e6},
+	{"gb", 1e9},
+	{"tb", 1e12},
+	{"b", 1},
+	{"", 1},
+}
+
+// parseBytes reads "500GB", "2GiB" or "1000"; empty is 0.
+func parseBytes(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	text := strings.ToLower(strings.TrimSpace(s))
+	for _, u := range units {
+		number, ok := strings.CutSuffix(text, u.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
+		if err != nil || n <= 0 || n > (1<<62)/u.size {
+			break
+		}
+		return n * u.size, nil
+	}
+	return 0, fmt.Errorf("%q is no size (want 500GB, 2GiB or a number of bytes, above 0)", s)
+}
+
+// parseExpiry reads a date, whose day still counts, or a time.
+func parseExpiry(v any, loc *time.Location) (time.Time, error) {
+	switch v := v.(type) {
+	case nil:
+		return time.Time{}, nil
+	case time.Time:
+		if v.Hour() == 0 && v.Minute() == 0 && v.Second() == 0 && v.Nanosecond() == 0 {
+			return dayAfter(v, loc), nil
+		}
+		return v, nil
+	case string:
+		if v == "" {
+			return time.Time{}, nil
+		}
+		if day, err := time.Parse(time.DateOnly, v); err == nil {
+			return dayAfter(day, loc), nil
+		}
+		if t, err := time.Parse(time.RFC3339, v); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no date (want 2027-06-30)", fmt.Sprint(v))
+}
+
+func dayAfter(day time.Time, loc *time.Location) time.Time {
+	y, m, d := day.Date()
+	return time.Date(y, m, d+1, 0, 0, 0, 0, loc)
+}
+
+// external says that a is on the internet and not the estate's own.
+func (p *Policy) external(a netip.Addr) bool {
+	return public(a) && !p.internal.Lookup(a.Unmap())
+}

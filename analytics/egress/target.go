@@ -1,0 +1,166 @@
+package egress
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/vegress/vegress/event"
+)
+
+// target is what a connection went to.
+type target struct {
+	host   string // lower case; empty: not known
+	addr   netip.Addr
+	port   uint16
+	scheme string // "HTTP", "HTTPS" or "QUIC"
+}
+
+// name is the target in words: the service with the host or address, or that
+// alone.
+func (t *target) name(ev *event.Event) string {
+	place := t.host
+	if place == "" && t.addr.IsValid() {
+		place = t.addr.String()
+	}
+	if ev.Dst.Service != "" && ev.Dst.Service != place {
+		return ev.Dst.Service + " (" + place + ")"
+	}
+	return strings.Clone(place)
+}
+
+var fieldAppID = event.Intern("app_id")
+
+// concerns says whether ev is HTTP(S) to the internet, and to what. The
+// cheapest question that most events fail comes first.
+func (d *Detector) concerns(ev *event.Event) (t target, ok bool) {
+	t.addr, t.port = ev.Dst.IP, ev.Dst.Port
+	if t.addr.IsValid() && !d.policy.external(t.addr) {
+		return t, false
+	}
+	if t.scheme = d.policy.web(ev); t.scheme == "" {
+		return t, false
+	}
+	t.host = strings.ToLower(strings.TrimSuffix(ev.Dst.Hostname, "."))
+	if t.host == "" {
+		t.host = urlHost(ev.URL)
+	}
+	if a, err := parseLiteral(t.host); err == nil {
+		t.host, t.addr = "", a
+		return t, d.policy.external(a)
+	}
+	if !t.addr.IsValid() && (t.host == "" || d.ownName(t.host, ev.Device.Hostname)) {
+		return t, false
+	}
+	t.addr = t.addr.Unmap()
+	return t, true
+}
+
+// parseLiteral reads a host that is an address; most are not, and that costs
+// nothing.
+func parseLiteral(host string) (netip.Addr, error) {
+	if host == "" || (host[0] < '0' || host[0] > '9') && !strings.Contains(host, ":") {
+		return netip.Addr{}, errNoAddr
+	}
+	if last := host[len(host)-1]; last > 'f' && last != ']' {
+		return netip.Addr{}, errNoAddr
+	}
+	return netip.ParseAddr(strings.Trim(host, "[]"))
+}
+
+type textError string
+
+func (e textError) Error() string { return string(e) }
+
+const errNoAddr textError = "no address"
+
+// IANA protocol numbers.
+const (
+	protoTCP = 6
+	protoUDP = 17
+)
+
+// web gives the scheme when ev is HTTP(S) by its port, its URL, its TLS name
+// or the application that a firewall saw; else it is empty.
+func (p *Policy) web(ev *event.Event) string {
+	port := ev.Dst.Port
+	switch {
+	case ev.URL != "" && strings.HasPrefix(ev.URL, "https://"):
+		return "HTTPS"
+	case ev.URL != "" && strings.HasPrefix(ev.URL, "http://"):
+		return "HTTP"
+	case ev.Class == event.HTTPActivity:
+		return schemeOf(port)
+	case ev.Class == event.ProcessActivity:
+		return ""
+	case ev.Protocol == protoUDP:
+		if port == 443 && p.quic {
+			return "QUIC"
+		}
+		return ""
+	case ev.Protocol != protoTCP && ev.Protocol != 0:
+		return ""
+	case p.ports[port/64]&(1<<(port%64)) != 0:
+		return schemeOf(port)
+	case ev.Dst.NameVia == "sni":
+		return "HTTPS"
+	}
+	return appScheme(ev)
+}
+
+func schemeOf(port uint16) string {
+	switch port {
+	case 80, 8080, 3128, 8000:
+		return "HTTP"
+	}
+	return "HTTPS"
+}
+
+// appScheme reads the application id that NSX adds to firewall records
+// ("APP_HTTP", "APP_SSL").
+func appScheme(ev *event.Event) string {
+	if len(ev.Fields) == 0 {
+		return ""
+	}
+	f, ok := ev.Field(fieldAppID)
+	switch {
+	case !ok:
+		return ""
+	case strings.Contains(f.Value, "SSL"), strings.Contains(f.Value, "TLS"), strings.Contains(f.Value, "HTTPS"):
+		return "HTTPS"
+	case strings.Contains(f.Value, "HTTP"):
+		return "HTTP"
+	}
+	return ""
+}
+
+// ownName says that a host which is only known by its name is most likely one
+// of the estate's: a name without a domain, in a domain that the public DNS
+// does not have (RFC 6761, RFC 6762, RFC 8375, ICANN's "internal"), or in the
+// domain that the reporting machine itself is in.
+func (d *Detector) ownName(host, device string) bool {
+	top := host[strings.LastIndexByte(host, '.')+1:]
+	switch top {
+	case host, "local", "internal", "lan", "localdomain", "localhost", "home", "corp", "intranet", "private", "test", "arpa":
+		return true
+	}
+	if !strings.Contains(device, ".") {
+		return false
+	}
+	return d.domainOf(host) == d.domainOf(strings.ToLower(device))
+}
+
+// urlHost is the host in an absolute URL, in lower case.
+func urlHost(url string) string {
+	_, rest, ok := strings.Cut(url, "://")
+	if !ok {
+		return ""
+	}
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	rest = rest[strings.LastIndexByte(rest, '@')+1:]
+	if i := strings.LastIndexByte(rest, ':'); i >= 0 && !strings.HasSuffix(rest, "]") {
+		rest = rest[:i]
+	}
+	return strings.ToLower(rest)
+}
