@@ -1,0 +1,50 @@
+package simulator_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/vegress/vegress/simulator"
+)
+
+// An estate has a vCenter to connect to, hosts that send syslog, and the truth
+// about what they send.
+func Example() {
+	ctx := context.Background()
+	estate, err := simulator.Start(ctx, simulator.Options{Seed: 1, Hosts: 3, VMs: 20})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer estate.Close()
+	// A collector logs in at estate.URL(), with estate.Username() and
+	// estate.Password(), and trusts estate.CAFile().
+
+	traffic := estate.Site.Traffic()
+	for _, s := range traffic.Senders() {
+		fmt.Println("sends:", s.Name, s.Network)
+	}
+	// traffic.Play sends it over sockets; a test may also read it at once:
+	lines := 0
+	for range traffic.Records() {
+		lines++
+	}
+	truth := traffic.Truth()
+	fmt.Println("all lines counted:", lines == truth.Records)
+	for _, s := range truth.Stories {
+		fmt.Println(s.ID, s.Verdict, s.Reason, s.Name)
+	}
+	// Output:
+	// sends: esx01.lab.example udp
+	// sends: esx02.lab.example tcp
+	// sends: esx03.lab.example tcp
+	// sends: vc1.lab.example tcp
+	// sends: dns01.lab.example udp
+	// sends: edge01.lab.example udp
+	// all lines counted: true
+	// beacon unjustified no_role api.telegram.org
+	// upload unjustified no_role transfer.sh
+	// late-backup unjustified window s3.eu-central-1.amazonaws.com
+	// duplicate-address unknown ambiguous s3.eu-central-1.amazonaws.com
+	// host-fetch unjustified destination downloads.example.net
+}

@@ -1,0 +1,79 @@
+package simulator
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Truth is what a collector that receives all of a Traffic, with the
+// configuration of Site.Config, should make of it.
+type Truth struct {
+	Stories []Story  `json:"stories"` // each should become one finding
+	Honest  []Honest `json:"honest"`  // none of which may become one
+
+	Records  int            `json:"records"`   // input records: lines sent
+	Events   int            `json:"events"`    // what they are when pieces are put together
+	Split    int            `json:"split"`     // the events among them that came in pieces
+	BySender map[string]int `json:"by_sender"` // records
+}
+
+// Joined is how many records become part of another one's event.
+func (t *Truth) Joined() int { return t.Records - t.Events }
+
+// Story is one hostile, or at least unexplained, course of events. Its entity
+// is the VM of InstanceUUID; without one the Host; without both the Address.
+type Story struct {
+	ID           string     `json:"id"`
+	Title        string     `json:"title"`
+	VM           string     `json:"vm,omitempty"`
+	InstanceUUID string     `json:"instance_uuid,omitempty"`
+	Host         string     `json:"host,omitempty"`
+	Address      netip.Addr `json:"address"`
+	Candidates   []string   `json:"candidates,omitempty"` // the VMs that Address may be
+
+	Destination netip.Addr `json:"destination,omitzero"`
+	Port        uint16     `json:"port"`
+	Name        string     `json:"name"` // the destination's host name
+
+	Analytic string `json:"analytic"` // "egress.unjustified"
+	Verdict  string `json:"verdict"`  // "unjustified" or "unknown"
+	Reason   string `json:"reason"`   // "no_role", "destination", "window" or "ambiguous"
+
+	Records  int       `json:"records"` // lines that tell of it
+	BytesOut int64     `json:"bytes_out"`
+	First    time.Time `json:"first"`
+	Last     time.Time `json:"last"`
+}
+
+// Honest is external traffic with a justification.
+type Honest struct {
+	VM           string     `json:"vm,omitempty"`
+	InstanceUUID string     `json:"instance_uuid,omitempty"`
+	Host         string     `json:"host,omitempty"` // the host itself acts, when there is no VM
+	Address      netip.Addr `json:"address"`
+	Destination  netip.Addr `json:"destination,omitzero"`
+	Name         string     `json:"name"`
+	Port         uint16     `json:"port"`
+	By           string     `json:"by"` // the justification of Site.Config that holds
+	Records      int        `json:"records"`
+	BytesOut     int64      `json:"bytes_out"`
+	First        time.Time  `json:"first"`
+	Last         time.Time  `json:"last"`
+}
+
+// account is what a script counts while it writes one course of events.
+type account struct {
+	records     int
+	bytesOut    int64
+	first, last time.Time
+}
+
+func (a *account) add(at time.Time, records int) {
+	a.records += records
+	if a.first.IsZero() || at.Before(a.first) {
+		a.first = at
+	}
+	if at.After(a.last) {
+		a.last = at
+	}
+}
