@@ -32,7 +32,7 @@ func Example() {
 	truth := traffic.Truth()
 	fmt.Println("all lines counted:", lines == truth.Records)
 	for _, s := range truth.Stories {
-		fmt.Println(s.ID, s.Verdict, s.Reason, s.Name)
+		fmt.Println(s.ID, s.Analytic)
 	}
 	// Output:
 	// sends: esx01.lab.example udp
@@ -42,9 +42,10 @@ func Example() {
 	// sends: dns01.lab.example udp
 	// sends: edge01.lab.example udp
 	// all lines counted: true
-	// beacon unjustified no_role api.telegram.org
-	// upload unjustified no_role transfer.sh
-	// late-backup unjustified window s3.eu-central-1.amazonaws.com
-	// duplicate-address unknown ambiguous s3.eu-central-1.amazonaws.com
-	// host-fetch unjustified destination downloads.example.net
+	// beacon egress.unjustified
+	// upload egress.unjustified
+	// late-backup egress.unjustified
+	// duplicate-address egress.unjustified
+	// firewall-opened esxi.httpclient_opened
+	// host-fetch egress.unjustified
 }

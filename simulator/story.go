@@ -33,7 +33,11 @@ func places() (p struct {
 	return p
 }
 
-const egressAnalytic = "egress.unjustified"
+// Uids of the analytics that the stories should raise.
+const (
+	egressAnalytic   = "egress.unjustified"
+	firewallAnalytic = "esxi.httpclient_opened"
+)
 
 // stories writes each story that the site has a VM for.
 func (sc *script) stories() {
@@ -75,7 +79,10 @@ func (sc *script) count(tell func()) account {
 }
 
 func (sc *script) publish(s Story, where place, a account) {
-	s.Analytic, s.Name, s.Destination, s.Port = egressAnalytic, where.name, where.addr.Addr(), where.addr.Port()
+	if s.Analytic == "" {
+		s.Analytic = egressAnalytic
+	}
+	s.Name, s.Destination, s.Port = where.name, where.addr.Addr(), where.addr.Port()
 	s.Records, s.BytesOut, s.First, s.Last = a.records, a.bytesOut, a.first, a.last
 	sc.truth.Stories = append(sc.truth.Stories, s)
 }
@@ -153,11 +160,17 @@ func (sc *script) hostFetch(from place) {
 	shell := func(command string) func(*voice) message {
 		return func(v *voice) message { return v.shell(command) }
 	}
-	say(0, shell("esxcli network firewall ruleset set -e true -r httpClient"))
-	say(time.Second, func(v *voice) message {
-		return v.vob("netCorrelator", "esx.audit.net.firewall.config.changed",
-			"Firewall configuration has changed. Operation 'enable' for rule set httpClient succeeded.")
+	opening := sc.count(func() {
+		say(0, shell("esxcli network firewall ruleset set -e true -r httpClient"))
+		say(time.Second, func(v *voice) message {
+			return v.vob("netCorrelator", "esx.audit.net.firewall.config.changed",
+				"Firewall configuration has changed. Operation 'enable' for rule set httpClient succeeded.")
+		})
 	})
+	sc.publish(Story{
+		ID: "firewall-opened", Title: "the same host's firewall is opened for outbound HTTP(S) first",
+		Host: host.Name, Address: host.Address, Analytic: firewallAnalytic,
+	}, place{}, opening)
 	a := sc.count(func() {
 		say(40*time.Second, shell("wget -O /tmp/tool.vib "+url))
 		say(3*time.Minute, shell("esxcli software vib install -v "+url+" --no-sig-check"))

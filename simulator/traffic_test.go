@@ -188,7 +188,7 @@ func TestStories(t *testing.T) {
 	want := map[string][2]string{
 		"beacon": {"unjustified", "no_role"}, "upload": {"unjustified", "no_role"},
 		"late-backup": {"unjustified", "window"}, "host-fetch": {"unjustified", "destination"},
-		"duplicate-address": {"unknown", "ambiguous"},
+		"duplicate-address": {"unknown", "ambiguous"}, "firewall-opened": {"", ""},
 	}
 	truth := s.Traffic().Truth()
 	if len(truth.Stories) != len(want) {

@@ -33,11 +33,11 @@ type Story struct {
 
 	Destination netip.Addr `json:"destination,omitzero"`
 	Port        uint16     `json:"port"`
-	Name        string     `json:"name"` // the destination's host name
+	Name        string     `json:"name,omitempty"` // the destination's host name
 
-	Analytic string `json:"analytic"` // "egress.unjustified"
-	Verdict  string `json:"verdict"`  // "unjustified" or "unknown"
-	Reason   string `json:"reason"`   // "no_role", "destination", "window" or "ambiguous"
+	Analytic string `json:"analytic"`          // "egress.unjustified" or "esxi.httpclient_opened"
+	Verdict  string `json:"verdict,omitempty"` // "unjustified" or "unknown"; empty: no connection is judged
+	Reason   string `json:"reason,omitempty"`  // "no_role", "destination", "window" or "ambiguous"
 
 	Records  int       `json:"records"` // lines that tell of it
 	BytesOut int64     `json:"bytes_out"`
