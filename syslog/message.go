@@ -30,9 +30,11 @@ type Message struct {
 	Records   int    // input records in Raw: 1, or the number of pieces put together
 	Truncated bool   // cut at the size limit, here or by the sender
 	Partial   bool   // a piece whose others did not come in time
+	Continues bool   // the sender marked it as a further line of the submission before ("In(166)+ ...")
 
 	Peer     netip.AddrPort // who sent it to us: the host, or a relay
 	Received time.Time
+	Ordinal  uint64 // the caller's number for the record; of pieces, the first one's
 
 	Malformed Malformed
 }
