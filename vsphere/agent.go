@@ -1,0 +1,205 @@
+package vsphere
+
+import (
+	"strings"
+
+	"github.com/vegress/vegress/event"
+	"github.com/vegress/vegress/syslog"
+)
+
+// Agent recognizes what the programs built on Vmacore have in common: the
+// body in front of the text, sessions, tasks, calls, events and connections.
+// Its function, which may be nil, is asked first about the text behind the
+// body, which is in ev.Message.
+type Agent func(text string, ev *event.Event) bool
+
+// Recognize implements Recognizer.
+func (a Agent) Recognize(m *syslog.Message, ev *event.Event) bool {
+	b, ok := ParseBody(m)
+	if !ok {
+		return a.text(m.Text, ev)
+	}
+	b.Describe(ev)
+	b.Process(m, ev)
+	vmOfSub(b.Sub, ev)
+	if !a.text(b.Text, ev) {
+		Fallback(b.Text, ev)
+	}
+	return true
+}
+
+func (a Agent) text(text string, ev *event.Event) bool {
+	return a != nil && a(text, ev) || agentText(text, ev)
+}
+
+func agentText(text string, ev *event.Event) bool {
+	if text == "" {
+		return false
+	}
+	switch text[0] {
+	case '[':
+		return recognizeLRO(text, ev) || recognizeInvoke(text, ev) || recognizeAuth(text, ev) ||
+			recognizeNamespace(text, ev) || recognizeConnection(text, ev)
+	case 'E':
+		if id, rest, ok := numberedEvent(text); ok {
+			ev.AddNumber(FieldEventID, id)
+			ev.Message = rest
+			if !RecognizeEventText(rest, ev) {
+				Fallback(rest, ev)
+			}
+			return true
+		}
+	case 'T':
+		return recognizeTask(text, ev) || recognizeTicket(text, ev) || recognizeConnection(text, ev)
+	}
+	return recognizePassword(text, ev) || recognizeState(text, ev) || recognizeSetting(text, ev) ||
+		recognizeNamespace(text, ev) || recognizeVMotion(text, ev) || recognizeActivation(text, ev) || recognizeConnection(text, ev) ||
+		RecognizeCommand(text, ev)
+}
+
+// numberedEvent reads "Event 406 : text".
+func numberedEvent(text string) (id, rest string, ok bool) {
+	rest, ok = strings.CutPrefix(text, "Event ")
+	if !ok {
+		return "", "", false
+	}
+	id, rest = Word(rest)
+	if _, ok = ParseUint(id); !ok || id[0] == '0' {
+		return "", "", false
+	}
+	rest, ok = strings.CutPrefix(rest, ": ")
+	return id, rest, ok
+}
+
+// recognizePassword takes "Accepted password for user U from IP -
+// session=...", "Rejected password for user U from IP".
+func recognizePassword(text string, ev *event.Event) bool {
+	verb, rest := Word(text)
+	if verb != "Accepted" && verb != "Rejected" {
+		return false
+	}
+	rest, ok := strings.CutPrefix(rest, "password for user ")
+	if !ok {
+		return false
+	}
+	user, rest, ok := strings.Cut(rest, " from ")
+	if !ok {
+		return false
+	}
+	status := event.StatusSuccess
+	if verb == "Rejected" {
+		status = event.StatusFailure
+	}
+	logon(ev, event.AuthLogon, status)
+	ev.User = ParseUser(user)
+	where, rest := Word(rest)
+	SetEndpoint(&ev.Src, where)
+	_, ev.Session, _ = strings.Cut(rest, "session=")
+	return true
+}
+
+// recognizeAuth takes "[Auth]: User U": who a session authenticates as.
+func recognizeAuth(text string, ev *event.Event) bool {
+	user, ok := strings.CutPrefix(text, "[Auth]: User ")
+	if !ok {
+		return false
+	}
+	logon(ev, event.AuthLogon, event.StatusUnknown)
+	ev.User = ParseUser(user)
+	return true
+}
+
+// recognizeTicket takes "Ticket issued for U".
+func recognizeTicket(text string, ev *event.Event) bool {
+	user, ok := strings.CutPrefix(text, "Ticket issued for ")
+	if !ok {
+		return false
+	}
+	ev.Class, ev.Activity, ev.Status = event.APIActivity, event.APICreate, event.StatusSuccess
+	ev.Operation, ev.Resource, ev.Service = "Ticket issued", "ticket", ev.LogName
+	ev.User = ParseUser(user)
+	return true
+}
+
+// vmOfSub names the VM whose handler in hostd wrote the line:
+// "Vmsvc.vm:/vmfs/volumes/<datastore>/<vm>/<vm>.vmx".
+func vmOfSub(sub string, ev *event.Event) {
+	_, path, ok := strings.Cut(sub, "vm:/")
+	if !ok {
+		return
+	}
+	path = sub[len(sub)-len(path)-1:]
+	ev.Add(FieldVMPath, path)
+	AddIf(ev, FieldVM, vmOfPath(path))
+}
+
+// vmOfPath is the name in .../NAME.vmx: what the VM was called when it was
+// made.
+func vmOfPath(path string) string {
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	name, ok := strings.CutSuffix(name, ".vmx")
+	if !ok {
+		return ""
+	}
+	return name
+}
+
+// recognizeState takes "State Transition (VM_STATE_OFF ->
+// VM_STATE_POWERING_ON)" and "Register called: []/path/x.vmx".
+func recognizeState(text string, ev *event.Event) bool {
+	if path, ok := strings.CutPrefix(text, "Register called: []"); ok {
+		ev.Class, ev.Activity, ev.Service = event.APIActivity, event.APICreate, ev.LogName
+		ev.Operation = "Register"
+		ev.Add(FieldVMPath, path)
+		SetVM(ev, vmOfPath(path))
+		return true
+	}
+	states, ok := strings.CutPrefix(text, "State Transition (")
+	if !ok {
+		return false
+	}
+	from, to, _ := strings.Cut(strings.TrimSuffix(states, ")"), " -> ")
+	ev.Class, ev.Activity, ev.Service = event.APIActivity, event.APIUpdate, ev.LogName
+	ev.Operation = "State Transition"
+	AddIf(ev, fieldStateFrom, from)
+	AddIf(ev, fieldStateTo, to)
+	if vm, ok := ev.Field(FieldVM); ok {
+		SetVM(ev, vm.Value)
+	}
+	return true
+}
+
+// recognizeSetting takes "Set called with key 'K' value 'V'": an advanced
+// option of the host was set.
+func recognizeSetting(text string, ev *event.Event) bool {
+	rest, ok := strings.CutPrefix(text, "Set called with key '")
+	if !ok {
+		return false
+	}
+	key, rest, _ := strings.Cut(rest, "'")
+	ev.Class, ev.Activity, ev.Service = event.APIActivity, event.APIUpdate, ev.LogName
+	ev.Operation, ev.Resource = "Set option", key
+	if value, ok := strings.CutPrefix(rest, " value "); ok {
+		AddIf(ev, fieldValue, Unquote(value))
+	}
+	return true
+}
+
+// recognizeVMotion takes the address of the host that a VM moves to:
+// "VMotionPrepare: dstMgmtIp=10.0.0.2".
+func recognizeVMotion(text string, ev *event.Event) bool {
+	if !strings.HasPrefix(text, "VMotion") {
+		return false
+	}
+	_, dst, ok := strings.Cut(text, "dstMgmtIp=")
+	if !ok {
+		return false
+	}
+	dst, _ = Word(dst)
+	if !SetEndpoint(&ev.Dst, strings.TrimRight(dst, ",;")) {
+		return false
+	}
+	ev.Class, ev.Activity = event.NetworkActivity, event.ActivityOther
+	ev.Src, ev.Direction = DeviceEndpoint(ev), event.DirectionLateral
+	return true
+}

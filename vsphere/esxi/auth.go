@@ -1,0 +1,307 @@
+package esxi
+
+import (
+	"strings"
+
+	"github.com/vegress/vegress/event"
+	"github.com/vegress/vegress/syslog"
+	"github.com/vegress/vegress/vsphere"
+)
+
+var (
+	fieldAuthMethod = event.Intern("auth_method")
+	fieldSSHKey     = event.Intern("ssh_key")
+)
+
+// auth recognizes logins outside the API: OpenSSH's sshd and dropbear, the
+// direct console (DCUI), login, and the lines of PAM that all of them write.
+// What logs a user in or refuses one is Authentication; the coming and going
+// of a connection is SSH Activity.
+func auth(m *syslog.Message, ev *event.Event) bool {
+	text := strings.TrimLeft(m.Text, " ")
+	for _, p := range [...]string{"error: ", "fatal: ", "debug1: ", "info: ", "vmware-authd: "} {
+		text = strings.TrimPrefix(text, p)
+	}
+	if text == "" {
+		return false
+	}
+	return logonText(text, ev) || connectionText(text, ev) || pamText(text, ev) ||
+		consoleText(text, ev) || sessionText(text, ev) || vsphere.RecognizeEventText(text, ev)
+}
+
+// service is what a login was to: "ssh", or the program's own name.
+func loginService(ev *event.Event) string {
+	switch ev.LogName {
+	case "sshd", "dropbear", "sshd-session":
+		return "ssh"
+	}
+	return ev.LogName
+}
+
+// logonText: "Accepted METHOD for U from IP port P ssh2: KEY", "Failed METHOD
+// for [invalid user ]U from IP port P ssh2", "Invalid user U from IP port P".
+func logonText(s string, ev *event.Event) bool {
+	verb, rest := vsphere.Word(s)
+	status := event.StatusFailure
+	switch verb {
+	case "Accepted", "Postponed", "Partial":
+		if verb == "Accepted" {
+			status = event.StatusSuccess
+		} else {
+			status = event.StatusUnknown
+		}
+	case "Failed":
+	case "Invalid", "Illegal":
+		rest = strings.TrimPrefix(rest, "user ")
+		return logonFrom("", rest, status, ev)
+	case "PAM:": // "PAM: Authentication failure for U from IP"
+		_, rest, ok := strings.Cut(rest, " for ")
+		return ok && logonFrom("pam", rest, status, ev)
+	case "maximum":
+		_, rest, ok := strings.Cut(rest, "exceeded for ")
+		return ok && logonFrom("", rest, status, ev)
+	default:
+		return false
+	}
+	method, who, ok := strings.Cut(rest, " for ")
+	return ok && logonFrom(method, who, status, ev)
+}
+
+// logonFrom reads "[invalid user ]U from IP [port P] ...".
+func logonFrom(method, who string, status event.Status, ev *event.Event) bool {
+	who = strings.TrimPrefix(strings.TrimPrefix(who, "invalid user "), "illegal user ")
+	i := strings.LastIndex(who, " from ")
+	if i < 0 || !addressPort(who[i+len(" from "):], &ev.Src) {
+		return false
+	}
+	vsphere.Logon(ev, event.AuthLogon, status, loginService(ev))
+	ev.User = vsphere.ParseUser(who[:i])
+	vsphere.AddIf(ev, fieldAuthMethod, method)
+	if _, key, ok := strings.Cut(who[i:], "ssh2: "); ok {
+		ev.Add(fieldSSHKey, key)
+	}
+	return true
+}
+
+// addressPort reads "IP port P ...", "IP:P" or "IP".
+func addressPort(s string, ep *event.Endpoint) bool {
+	where, rest := vsphere.Word(s)
+	where = strings.TrimRight(where, ",")
+	var found event.Endpoint
+	if !vsphere.SetEndpoint(&found, where) || !found.IP.IsValid() && !strings.HasPrefix(rest, "port ") {
+		return false
+	}
+	if port, ok := strings.CutPrefix(rest, "port "); ok {
+		port, _ = vsphere.Word(port)
+		if i := strings.IndexAny(port, ":,"); i >= 0 {
+			port = port[:i]
+		}
+		found.Port, _ = vsphere.ParsePort(port)
+	}
+	*ep = found
+	return true
+}
+
+// connections are the openings of lines about a connection.
+var connections = [...]struct {
+	opening  string
+	activity event.Activity
+}{
+	{"Connection from ", event.NetworkOpen},
+	{"Child connection from ", event.NetworkOpen},
+	{"Disconnected from ", event.NetworkClose},
+	{"Connection closed by ", event.NetworkClose},
+	{"Received disconnect from ", event.NetworkClose},
+	{"Connection reset by ", event.NetworkReset},
+	{"Disconnecting ", event.NetworkClose},
+	{"Timeout, client not responding from ", event.NetworkClose},
+	{"Starting session: ", event.NetworkOpen},
+	{"Close session: ", event.NetworkClose},
+	{"Unable to negotiate with ", event.NetworkFail},
+	{"Did not receive identification string from ", event.NetworkFail},
+	{"Bad protocol version identification ", event.NetworkFail},
+	{"refused connect from ", event.NetworkRefuse},
+}
+
+func connectionText(s string, ev *event.Event) bool {
+	for i := range connections {
+		c := &connections[i]
+		if strings.HasPrefix(s, c.opening) {
+			return connectionWith(s[len(c.opening):], c.activity, ev)
+		}
+	}
+	return false
+}
+
+// connectionWith reads "[authenticating user U | invalid user U | user U ]IP
+// port P [on IP port P] [preauth]", or words before " from IP port P".
+func connectionWith(s string, activity event.Activity, ev *event.Event) bool {
+	user, peer := connectionUser(s)
+	if !addressPort(peer, &ev.Src) {
+		i := strings.LastIndex(s, " from ")
+		if i < 0 || !addressPort(s[i+len(" from "):], &ev.Src) {
+			return false
+		}
+		if _, who, ok := strings.Cut(s[:i], " for "); ok {
+			user = who
+		}
+	}
+	sshActivity(ev, activity)
+	if user != "" {
+		ev.User = vsphere.ParseUser(user)
+	}
+	if _, local, ok := strings.Cut(s, " on "); ok {
+		addressPort(local, &ev.Dst)
+	}
+	return true
+}
+
+func connectionUser(s string) (user, peer string) {
+	for _, p := range [...]string{"authenticating user ", "invalid user ", "user "} {
+		if rest, ok := strings.CutPrefix(s, p); ok {
+			user, peer = vsphere.Word(rest)
+			return user, strings.TrimPrefix(peer, "from ")
+		}
+	}
+	return "", s
+}
+
+func sshActivity(ev *event.Event, activity event.Activity) {
+	ev.Class, ev.Activity, ev.Service = event.SSHActivity, activity, "ssh"
+	ev.Protocol, ev.Direction = vsphere.ProtocolTCP, event.DirectionInbound
+	dst := vsphere.DeviceEndpoint(ev)
+	ev.Dst = dst
+	if activity == event.NetworkFail || activity == event.NetworkRefuse {
+		ev.Status = event.StatusFailure
+	}
+}
+
+// pamText: "pam_unix(sshd:session): session opened for user root by (uid=0)",
+// "pam_unix(sshd:auth): authentication failure; ... rhost=IP  user=root",
+// "pam_per_user: create_subrequest_handle(): doing map lookup for user "root"".
+func pamText(s string, ev *event.Event) bool {
+	if !strings.HasPrefix(s, "pam_") {
+		return false
+	}
+	service := loginService(ev)
+	if inner, ok := vsphere.Between(s[:min(len(s), 64)], "(", ":"); ok && strings.HasPrefix(s, "pam_unix(") {
+		service = strings.TrimSuffix(inner, "d") // "sshd"
+	}
+	switch {
+	case strings.Contains(s, "session opened for user "):
+		return pamUser(s, "session opened for user ", service, event.AuthLogon, event.StatusSuccess, ev)
+	case strings.Contains(s, "session closed for user "):
+		return pamUser(s, "session closed for user ", service, event.AuthLogoff, event.StatusSuccess, ev)
+	case strings.Contains(s, "authentication failure;"):
+		return pamFailure(s, service, ev)
+	case strings.Contains(s, `for user "`):
+		return pamUser(s, "for user ", service, event.AuthLogon, event.StatusUnknown, ev)
+	case strings.Contains(s, `(user="`):
+		return pamUser(s, "(user=", service, event.AuthLogon, event.StatusUnknown, ev)
+	case strings.Contains(s, ": user "):
+		return pamUser(s, ": user ", service, event.AuthLogon, event.StatusFailure, ev)
+	}
+	return false
+}
+
+func pamUser(s, mark, service string, activity event.Activity, status event.Status, ev *event.Event) bool {
+	_, name, _ := strings.Cut(s, mark)
+	if i := strings.IndexAny(name, " ,("); i >= 0 {
+		name = name[:i]
+	}
+	vsphere.Logon(ev, activity, status, service)
+	ev.User = vsphere.ParseUser(name)
+	return true
+}
+
+func pamFailure(s, service string, ev *event.Event) bool {
+	vsphere.Logon(ev, event.AuthLogon, event.StatusFailure, service)
+	if host, _ := vsphere.Word(after(s, "rhost=")); host != "" && !strings.Contains(host, "=") {
+		vsphere.SetEndpoint(&ev.Src, host)
+	}
+	name, _ := vsphere.Word(after(s, " user="))
+	ev.User = vsphere.ParseUser(name)
+	return true
+}
+
+// consoleText: "Authentication of user root succeeded", "User root logged in",
+// "root login on 'UNKNOWN'", "login from IP as NAME", "FAILED LOGIN ...".
+func consoleText(s string, ev *event.Event) bool {
+	service := loginService(ev)
+	if rest, ok := strings.CutPrefix(s, "Authentication of user "); ok {
+		user, outcome := vsphere.Word(rest)
+		status := event.StatusFailure
+		if strings.HasPrefix(outcome, "succe") {
+			status = event.StatusSuccess
+		}
+		vsphere.Logon(ev, event.AuthLogon, status, service)
+		ev.User = vsphere.ParseUser(user)
+		return true
+	}
+	if rest, ok := strings.CutPrefix(s, "login from "); ok {
+		where, user, ok := strings.Cut(rest, " as ")
+		if ok && vsphere.SetEndpoint(&ev.Src, where) {
+			vsphere.Logon(ev, event.AuthLogon, event.StatusSuccess, service)
+			ev.User.Name = user
+			return true
+		}
+	}
+	if user, where, ok := strings.Cut(s, " login on "); ok && !strings.Contains(user, " ") {
+		vsphere.Logon(ev, event.AuthLogon, event.StatusSuccess, service)
+		ev.User = vsphere.ParseUser(user)
+		vsphere.AddIf(ev, fieldTTY, vsphere.Unquote(where))
+		return true
+	}
+	return dropbearText(s, ev)
+}
+
+// dropbearText: "Password auth succeeded for 'root' from IP:P", "Bad password
+// attempt for 'root' from IP:P", "Login attempt for nonexistent user from
+// IP:P".
+func dropbearText(s string, ev *event.Event) bool {
+	status := event.StatusFailure
+	switch {
+	case strings.Contains(s, " auth succeeded for "):
+		status = event.StatusSuccess
+	case strings.HasPrefix(s, "Bad "), strings.HasPrefix(s, "bad "), strings.HasPrefix(s, "Login attempt for "), strings.HasPrefix(s, "login attempt for "):
+	default:
+		return false
+	}
+	_, who, ok := strings.Cut(s, " for ")
+	if !ok {
+		return false
+	}
+	user, where, ok := strings.Cut(who, " from ")
+	if !ok || !addressPort(where, &ev.Src) {
+		return false
+	}
+	vsphere.Logon(ev, event.AuthLogon, status, loginService(ev))
+	ev.User = vsphere.ParseUser(user)
+	return true
+}
+
+// sessionText: "User 'root' running command 'CMD'", "Session closed for
+// 'root' on /dev/char/pty/t0".
+func sessionText(s string, ev *event.Event) bool {
+	if rest, ok := strings.CutPrefix(s, "User '"); ok {
+		user, line, ok := strings.Cut(rest, "' running command '")
+		if ok {
+			vsphere.SetCommand(ev, strings.TrimSuffix(line, "'"))
+			ev.User, ev.Process.PID = vsphere.ParseUser(user), 0
+			return true
+		}
+	}
+	rest, activity := s, event.NetworkClose
+	switch {
+	case strings.HasPrefix(s, "Session opened for '"):
+		activity = event.NetworkOpen
+	case strings.HasPrefix(s, "Session closed for '"):
+	default:
+		return false
+	}
+	user, rest, _ := strings.Cut(rest[len("Session opened for '"):], "'")
+	sshActivity(ev, activity)
+	ev.User = vsphere.ParseUser(user)
+	vsphere.AddIf(ev, fieldTTY, strings.TrimPrefix(rest, " on "))
+	return true
+}

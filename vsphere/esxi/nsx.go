@@ -1,0 +1,49 @@
+package esxi
+
+import (
+	"strings"
+
+	"github.com/vegress/vegress/event"
+	"github.com/vegress/vegress/syslog"
+	"github.com/vegress/vegress/vsphere"
+)
+
+var (
+	fieldComponent = event.Intern("component")
+	fieldNSXError  = event.Intern("nsx_error")
+)
+
+// nsx recognizes NSX components, whose structured data is [nsx@6876
+// comp="nsx-edge" subcomp="..." level="INFO" ...]; the gateway firewall's
+// packets are among them.
+func nsx(m *syslog.Message, ev *event.Event) bool {
+	if i := strings.Index(m.Text, "[nsx@"); m.Data == "" && i > 0 && i < maxPrefix {
+		inner := *m // behind a tag stands NSX's own header: "NSX 2101378 - [nsx@6876 ...]"
+		inner.Text = m.Text[i:]
+		m = &inner
+	}
+	b, ok := vsphere.ParseBody(m)
+	if !ok {
+		return firewall(m, ev)
+	}
+	element := m.Data
+	if element == "" {
+		element = m.Text
+	}
+	if strings.Contains(b.Text, "INET") {
+		packet := *m
+		packet.Text = b.Text
+		if firewall(&packet, ev) {
+			return true
+		}
+	}
+	b.Describe(ev)
+	if comp, ok := sdValue(element, "comp"); ok {
+		ev.Add(fieldComponent, comp)
+	}
+	if code, ok := sdValue(element, "errorCode"); ok {
+		ev.Add(fieldNSXError, code)
+	}
+	vsphere.Fallback(b.Text, ev)
+	return true
+}

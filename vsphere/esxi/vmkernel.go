@@ -1,0 +1,353 @@
+package esxi
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/vegress/vegress/event"
+	"github.com/vegress/vegress/syslog"
+	"github.com/vegress/vegress/vsphere"
+)
+
+var (
+	fieldWorld      = event.Intern("world")
+	fieldPort       = event.Intern("port")
+	fieldMAC        = event.Intern("mac")
+	fieldClient     = event.Intern("client")
+	fieldGateway    = event.Intern("gateway")
+	fieldNetmask    = event.Intern("netmask")
+	fieldRoute      = event.Intern("route")
+	fieldPath       = event.Intern("path")
+	fieldVCOpID     = event.Intern("vc_opid")
+	fieldMountPoint = event.Intern("mount_point")
+)
+
+// vmkernel recognizes the kernel's lines, of vmkernel and vmkwarning:
+//
+//	cpu12:2097677 opID=936118c3)WARNING: NFS: 5575: text
+//
+// in ESX 3.5 to 4.1 behind an uptime (7:21:06:14.107). The kernel logs no
+// connection of a guest or an agent; what it does name are its own: iSCSI,
+// NFS, vMotion, routes, and ports with their MAC addresses.
+func vmkernel(m *syslog.Message, ev *event.Event) bool {
+	text := strings.TrimLeft(m.Text, " ")
+	text, known := kernelPrefix(skipUptime(text), ev)
+	text, level := kernelLevel(text, ev)
+	module, body := kernelModule(text)
+	if !known && !level && module == "" {
+		return false
+	}
+	vsphere.AddIf(ev, vsphere.FieldModule, module)
+	ev.Message = text
+	if !kernelFacts(module, body, ev) {
+		vsphere.Fallback(body, ev)
+	}
+	return true
+}
+
+// skipUptime drops "7:21:06:14.107 ".
+func skipUptime(s string) string {
+	word, rest := vsphere.Word(s)
+	if strings.Count(word, ":") == 3 && strings.Trim(word, "0123456789:.") == "" {
+		return rest
+	}
+	return s
+}
+
+// kernelPrefix reads "cpu12:2097677 opID=936118c3)", also behind the counter
+// that "TSC: 1899066536 cpu0:0)" has.
+func kernelPrefix(s string, ev *event.Event) (rest string, ok bool) {
+	i := strings.Index(s[:min(len(s), 40)], "cpu")
+	if i < 0 || i > 0 && s[i-1] != ' ' {
+		return s, false
+	}
+	end := strings.IndexByte(s, ')')
+	if end < i || end > i+64 {
+		return s, false
+	}
+	cpu, op, _ := strings.Cut(s[i+len("cpu"):end], " ")
+	_, world, ok := strings.Cut(cpu, ":")
+	if _, number := vsphere.ParseUint(world); !ok || !number {
+		return s, false
+	}
+	ev.Add(fieldWorld, world)
+	if id, ok := strings.CutPrefix(op, "opID="); ok {
+		ev.Add(vsphere.FieldOpID, id)
+	}
+	return strings.TrimLeft(s[end+1:], " "), true
+}
+
+// kernelLevel reads "WARNING: ", "ALERT: " and the drivers' "<6>".
+func kernelLevel(s string, ev *event.Event) (rest string, ok bool) {
+	switch {
+	case strings.HasPrefix(s, "WARNING: "):
+		ev.Severity = event.SeverityMedium
+		return s[len("WARNING: "):], true
+	case strings.HasPrefix(s, "ALERT: "):
+		ev.Severity = event.SeverityCritical
+		return s[len("ALERT: "):], true
+	case len(s) > 3 && s[0] == '<' && s[2] == '>' && s[1] >= '0' && s[1] <= '7':
+		return s[3:], true
+	}
+	return s, false
+}
+
+// maxModule bounds a module's name.
+const maxModule = 32
+
+// kernelModule reads "ScsiDeviceIO: 1234: text", "lpfc0:0712:text" and
+// "INFO (ne1000): text". A name is letters, digits, '_' and '-', and opens
+// with a letter.
+func kernelModule(s string) (module, body string) {
+	if driver, rest, ok := strings.Cut(s, "): "); ok && len(driver) <= maxModule {
+		if level, name, ok := strings.Cut(driver, " ("); ok && (level == "INFO" || level == "DEBUG") {
+			return name, rest
+		}
+	}
+	s = strings.TrimPrefix(s, "<unk>: ")
+	i := 0
+	for i < len(s) && i <= maxModule && isModuleByte(s[i]) {
+		i++
+	}
+	if i == 0 || i > maxModule || i >= len(s) || s[i] != ':' || s[0]|0x20 < 'a' {
+		return "", s
+	}
+	return s[:i], skipLine(strings.TrimLeft(s[i+1:], " "))
+}
+
+func isModuleByte(c byte) bool {
+	return c == '_' || c == '-' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+}
+
+// skipLine drops the source line's number: "1234: ".
+func skipLine(s string) string {
+	line, rest, ok := strings.Cut(s, ": ")
+	if _, number := vsphere.ParseUint(line); ok && number {
+		return rest
+	}
+	return s
+}
+
+// kernelFacts takes the lines that name an end of a connection or a port.
+func kernelFacts(module, s string, ev *event.Event) bool {
+	switch module {
+	case "NetPort", "Uplink":
+		return kernelPort(s, ev)
+	case "Tcpip":
+		return kernelRoute(s, ev)
+	case "World":
+		return kernelWorld(s, ev)
+	case "iscsi_vmk", "iscsi_trans", "iscsivmk":
+		return kernelISCSI(s, ev)
+	case "NFS", "NFS41", "SunRPC", "NFSLock":
+		return kernelNFS(s, ev)
+	case "Migrate", "VMotion", "VMotionUtil", "MigrateNet":
+		return kernelMigrate(s, ev)
+	}
+	return kernelClient(s, ev) || kernelVM(s, ev)
+}
+
+// kernelPort: "enabled port 0x3000007 with mac 00:50:56:84:5a:b4", "disabled
+// port 0x3000007".
+func kernelPort(s string, ev *event.Event) bool {
+	verb, rest := vsphere.Word(s)
+	if verb != "enabled" && verb != "disabled" {
+		return false
+	}
+	rest, ok := strings.CutPrefix(rest, "port ")
+	if !ok {
+		return false
+	}
+	port, rest := vsphere.Word(rest)
+	ev.Src.SwitchPort = port
+	ev.Add(fieldPort, port)
+	if mac, ok := strings.CutPrefix(rest, "with mac "); ok {
+		ev.Src.MAC, _ = vsphere.ParseMAC(mac)
+		vsphere.AddIf(ev, fieldMAC, mac)
+	}
+	return true
+}
+
+// kernelRoute: "add dstAddr=0x221a8c0, netMask=0xffffffff, gwAddr=0x6682000a".
+// The numbers are addresses in network byte order read as little endian.
+func kernelRoute(s string, ev *event.Event) bool {
+	verb, rest := vsphere.Word(s)
+	dst, ok := vsphere.Between(rest, "dstAddr=", ",")
+	if !ok {
+		return false
+	}
+	addr, ok := littleEndian(dst)
+	if !ok {
+		return false
+	}
+	ev.Class, ev.Activity = event.NetworkActivity, event.ActivityOther
+	ev.Src, ev.Dst.IP = vsphere.DeviceEndpoint(ev), addr
+	ev.Add(fieldRoute, verb)
+	if mask, ok := vsphere.Between(rest, "netMask=", ","); ok {
+		addAddress(ev, fieldNetmask, mask)
+	}
+	if gw, _ := vsphere.Word(after(rest, "gwAddr=")); gw != "" {
+		addAddress(ev, fieldGateway, strings.TrimRight(gw, ","))
+	}
+	return true
+}
+
+func after(s, mark string) string {
+	_, rest, _ := strings.Cut(s, mark)
+	return rest
+}
+
+func addAddress(ev *event.Event, id event.FieldID, hex string) {
+	if a, ok := littleEndian(hex); ok {
+		ev.Add(id, a.String())
+	}
+}
+
+func littleEndian(s string) (netip.Addr, bool) {
+	s, ok := strings.CutPrefix(s, "0x")
+	if !ok || s == "" || len(s) > 8 {
+		return netip.Addr{}, false
+	}
+	var n uint32
+	for i := 0; i < len(s); i++ {
+		d, ok := hexDigit(s[i])
+		if !ok {
+			return netip.Addr{}, false
+		}
+		n = n<<4 | uint32(d)
+	}
+	return netip.AddrFrom4([4]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)}), true
+}
+
+func hexDigit(c byte) (byte, bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0', true
+	case c|0x20 >= 'a' && c|0x20 <= 'f':
+		return c | 0x20 - 'a' + 10, true
+	}
+	return 0, false
+}
+
+// kernelWorld: "VC opID esxui-d6ab-f678 maps to vmkernel opID 936118c3" ties
+// the kernel's work to a call in hostd or vpxd.
+func kernelWorld(s string, ev *event.Event) bool {
+	vc, ok := vsphere.Between(s, "VC opID ", " maps to ")
+	if ok {
+		ev.Add(fieldVCOpID, vc)
+	}
+	return ok
+}
+
+// kernelISCSI: "iscsivmk_StartConnection: Conn [CID: 0 L: 192.168.1.109:57860
+// R: 192.168.1.101:3260]".
+func kernelISCSI(s string, ev *event.Event) bool {
+	conn, ok := vsphere.Between(s, "Conn [CID: ", "]")
+	if !ok {
+		return false
+	}
+	local, ok := vsphere.Between(conn, " L: ", " R: ")
+	if !ok || !vsphere.SetEndpoint(&ev.Src, local) || !vsphere.SetEndpoint(&ev.Dst, after(conn, " R: ")) {
+		return false
+	}
+	ev.Class, ev.Activity, ev.Protocol = event.NetworkActivity, event.ActivityOther, vsphere.ProtocolTCP
+	ev.Direction = event.DirectionOutbound
+	switch {
+	case strings.Contains(s, "StartConnection"):
+		ev.Activity = event.NetworkOpen
+	case strings.Contains(s, "StopConnection"):
+		ev.Activity = event.NetworkClose
+	}
+	return true
+}
+
+// kernelNFS: "Command: (mount) Server: (nas1) IP: (10.0.0.9) Path: (/vol)",
+// "Lost connection to the server 10.0.0.9 mount point /vol, mounted as ...",
+// "NFS mount 10.0.0.9:/vol failed: ...".
+func kernelNFS(s string, ev *event.Event) bool {
+	var dst event.Endpoint
+	if ip, ok := vsphere.Between(s, "IP: (", ")"); ok && vsphere.SetEndpoint(&dst, ip) {
+		if path, ok := vsphere.Between(s, "Path: (", ")"); ok {
+			ev.Add(fieldPath, path)
+		}
+	} else if rest := after(s, " the server "); rest != "" {
+		server, rest := vsphere.Word(rest)
+		if !vsphere.SetEndpoint(&dst, server) {
+			return false
+		}
+		if path, _, ok := strings.Cut(after(rest, "mount point "), ","); ok {
+			ev.Add(fieldMountPoint, path)
+		}
+	} else if rest := after(s, "NFS mount "); rest != "" {
+		server, path, ok := strings.Cut(rest, ":/")
+		if !ok || !vsphere.SetEndpoint(&dst, server) {
+			return false
+		}
+		path, _ = vsphere.Word(path)
+		ev.Add(fieldMountPoint, "/"+path)
+	} else {
+		return false
+	}
+	ev.Class, ev.Activity = event.NetworkActivity, nfsActivity(s)
+	ev.Src, ev.Dst, ev.Direction = vsphere.DeviceEndpoint(ev), dst, event.DirectionOutbound
+	return true
+}
+
+func nfsActivity(s string) event.Activity {
+	switch {
+	case strings.Contains(s, "Lost connection"):
+		return event.NetworkClose
+	case strings.Contains(s, "ailed"):
+		return event.NetworkFail
+	case strings.Contains(s, "Restored"), strings.Contains(s, "(mount)"):
+		return event.NetworkOpen
+	}
+	return event.ActivityOther
+}
+
+// kernelMigrate: "... src ip = <10.0.0.1> dest ip = <10.0.0.2> ...".
+func kernelMigrate(s string, ev *event.Event) bool {
+	src, okS := vsphere.Between(s, "src ip = <", ">")
+	dst, okD := vsphere.Between(s, "dest ip = <", ">")
+	if !okS || !okD || !vsphere.SetEndpoint(&ev.Src, src) || !vsphere.SetEndpoint(&ev.Dst, dst) {
+		return false
+	}
+	ev.Class, ev.Activity, ev.Direction = event.NetworkActivity, event.ActivityOther, event.DirectionLateral
+	return true
+}
+
+// kernelClient: "client vmk0 requested promiscuous mode on port 0x1000003",
+// where a VM's client is "vm_name.eth0".
+func kernelClient(s string, ev *event.Event) bool {
+	client, port, ok := strings.Cut(after(s, "client "), " requested ")
+	if !ok {
+		return false
+	}
+	ev.Add(fieldClient, client)
+	if i := strings.LastIndex(client, ".eth"); i > 0 {
+		ev.Src.VMName = client[:i]
+		ev.Add(vsphere.FieldVM, client[:i])
+	}
+	if port, _ = vsphere.Word(after(port, " on port ")); port != "" {
+		port = strings.TrimRight(port, ",.")
+		ev.Src.SwitchPort = port
+		ev.Add(fieldPort, port)
+	}
+	return true
+}
+
+// kernelVM: "(vmm0:testvm02)" names the VM whose virtual CPU it was.
+func kernelVM(s string, ev *event.Event) bool {
+	_, rest, ok := strings.Cut(s, "(vmm")
+	if !ok {
+		return false
+	}
+	_, name, ok := strings.Cut(rest, ":")
+	end := strings.IndexByte(name, ')')
+	if !ok || end <= 0 {
+		return false
+	}
+	ev.Src.VMName = name[:end]
+	ev.Add(vsphere.FieldVM, name[:end])
+	return true
+}

@@ -1,0 +1,80 @@
+package vsphere
+
+import (
+	"strings"
+
+	"github.com/vegress/vegress/event"
+)
+
+// MethodActivity is the activity of HTTP Activity for a request method.
+func MethodActivity(method string) event.Activity {
+	switch method {
+	case "CONNECT":
+		return event.HTTPConnect
+	case "DELETE":
+		return event.HTTPDelete
+	case "GET":
+		return event.HTTPGet
+	case "HEAD":
+		return event.HTTPHead
+	case "OPTIONS":
+		return event.HTTPOptions
+	case "POST":
+		return event.HTTPPost
+	case "PUT":
+		return event.HTTPPut
+	case "TRACE":
+		return event.HTTPTrace
+	case "PATCH":
+		return event.HTTPPatch
+	}
+	return event.ActivityOther
+}
+
+// SetHTTP puts request line and status into ev. An answer below 400 is a
+// success.
+func SetHTTP(ev *event.Event, method, version, status string) {
+	ev.HTTP.Method, ev.HTTP.Version = method, version
+	n, ok := ParseUint(status)
+	if !ok || n == 0 || n > 999 {
+		return
+	}
+	ev.HTTP.Status, ev.Status = int(n), event.StatusSuccess
+	if n >= 400 {
+		ev.Status = event.StatusFailure
+	}
+}
+
+// SetDownload makes ev a fetch of url by the device.
+func SetDownload(ev *event.Event, url string) {
+	ev.Class, ev.Activity = event.HTTPActivity, event.HTTPGet
+	ev.Src, ev.Direction, ev.Protocol = DeviceEndpoint(ev), event.DirectionOutbound, ProtocolTCP
+	ev.HTTP.Method = "GET"
+	SetURL(ev, &ev.Dst, url)
+}
+
+// recognizeNamespace takes what the reverse HTTP proxy writes of where a
+// request goes on to:
+//
+//	Resolved endpoint : [N7Vmacore4Http16LocalServiceSpecE:0x..] _serverNamespace = /sdk action = Allow _port = 8307
+func recognizeNamespace(text string, ev *event.Event) bool {
+	_, rest, ok := strings.Cut(text, "_serverNamespace = ")
+	if !ok {
+		return false
+	}
+	ev.URL, rest = Word(rest)
+	if action, ok := strings.CutPrefix(rest, "action = "); ok {
+		action, _ = Word(action)
+		AddIf(ev, fieldAction, action)
+	}
+	_, rest, ok = strings.Cut(rest, "_port = ")
+	port, _ := Word(rest)
+	if p, number := ParsePort(port); ok && number {
+		ev.Dst.Hostname, ev.Dst.Port = "localhost", p // a LocalServiceSpec or LocalTunnelSpec
+	}
+	if strings.HasPrefix(text, "Resolved endpoint") { // else it is only configured
+		ev.Class, ev.Activity, ev.Direction = event.HTTPActivity, event.ActivityUnknown, event.DirectionInbound
+		ev.Protocol = ProtocolTCP
+	}
+	return true
+}
