@@ -1,0 +1,97 @@
+package forward
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Embedded is the server within this process, as broker.Server is.
+type Embedded interface {
+	InProcessConn() (net.Conn, error)
+	Credentials() (user, password string)
+}
+
+// Connect connects to the embedded server, without a socket. The connection
+// comes back by itself when the server is started again; it buffers nothing
+// meanwhile, since what was not acknowledged is sent again anyway. Its replies
+// come on subjects that no other user may read.
+func Connect(b Embedded, log *slog.Logger) (*nats.Conn, error) {
+	nc, err := nats.Connect("", append(lasting(log),
+		nats.Name("vegress"),
+		nats.InProcessServer(b),
+		nats.UserInfoHandler(b.Credentials),
+		nats.CustomInboxPrefix("_VEGRESS."+rand.Text()),
+		nats.ReconnectWait(50*time.Millisecond),
+	)...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the embedded NATS server: %w", err)
+	}
+	return nc, nil
+}
+
+// Dial connects to a server by its URL, which must answer now, as the commands
+// that read do. The credentials and CA files may be empty.
+func Dial(server, credentialsFile, caFile string, log *slog.Logger) (*nats.Conn, error) {
+	nc, err := nats.Connect(server, remote(credentialsFile, caFile, log)...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w", redacted(server), err)
+	}
+	return nc, nil
+}
+
+// remote are the options of a connection that leaves the machine.
+func remote(credentialsFile, caFile string, log *slog.Logger) []nats.Option {
+	opts := append(lasting(log),
+		nats.Name("vegress"),
+		nats.ReconnectWait(500*time.Millisecond),
+		nats.ReconnectJitter(200*time.Millisecond, 500*time.Millisecond),
+		nats.Timeout(5*time.Second),
+		// A silent peer is noticed after 15 s; nats.go's default is 6 minutes.
+		nats.PingInterval(5*time.Second),
+		nats.MaxPingsOutstanding(2),
+	)
+	if credentialsFile != "" {
+		opts = append(opts, nats.UserCredentials(credentialsFile))
+	}
+	if caFile != "" {
+		opts = append(opts, nats.RootCAs(caFile))
+	}
+	return opts
+}
+
+// lasting are the options of every connection: it never gives up, and what
+// could not be sent is not kept behind our back.
+func lasting(log *slog.Logger) []nats.Option {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return []nats.Option{
+		nats.MaxReconnects(-1),
+		nats.ReconnectBufSize(-1),
+		nats.IgnoreAuthErrorAbort(),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			log.Error("NATS connection", "error", err)
+		}),
+	}
+}
+
+// redacted is a list of servers without what is secret in it.
+func redacted(servers string) string {
+	list := strings.Split(servers, ",")
+	for i, s := range list {
+		u, err := url.Parse(strings.TrimSpace(s))
+		if err != nil {
+			list[i] = "(not a URL)"
+			continue
+		}
+		list[i] = u.Redacted()
+	}
+	return strings.Join(list, ",")
+}
