@@ -20,11 +20,9 @@ import (
 type message struct {
 	nats.Msg        // Header and Data belong to the courier until release
 	id       string // Nats-Msg-Id
-	records  int64  // input records in it
 	events   int
-	each     []int32 // records of each event, for a split
-	before   uint64  // sequence and id of the message before it, in the stream
-	beforeID string  // that it is copied from
+	before   uint64 // sequence and id of the message before it, in the stream
+	beforeID string // that it is copied from
 
 	token    uint64 // place in the courier's queue
 	attempt  uint64
@@ -121,12 +119,11 @@ type courierCount struct {
 }
 
 // tally counts messages and what is in them.
-type tally struct{ Messages, Events, Records, Bytes int64 }
+type tally struct{ Messages, Events, Bytes int64 }
 
 func (t *tally) add(m *message, sign int64) {
 	t.Messages += sign
 	t.Events += sign * int64(m.events)
-	t.Records += sign * m.records
 	t.Bytes += sign * int64(len(m.Data))
 }
 

@@ -37,12 +37,12 @@ const minCompressed = 256
 // What is handed to it goes on when a pack is full, when Tick finds it old
 // enough, or by Flush.
 type Packer struct {
-	pub     *Publisher
-	codec   compressor
-	packs   map[packKey]*pack
-	recent  *pack        // of the latest event: the next is often like it
-	now     time.Time    // of the last Tick
-	records atomic.Int64 // taken by Add; written by the packer's goroutine only
+	pub    *Publisher
+	codec  compressor
+	packs  map[packKey]*pack
+	recent *pack        // of the latest event: the next is often like it
+	now    time.Time    // of the last Tick
+	taken  atomic.Int64 // events, by Add; written by the packer's goroutine only
 }
 
 type packKey struct {
@@ -77,7 +77,7 @@ func (p *Packer) Stamp(ev *event.Event) {
 // and says ErrClosed.
 func (p *Packer) Add(ev *event.Event) error {
 	k := p.pack(ev)
-	p.records.Add(int64(ev.Records))
+	p.taken.Add(1)
 	if k.msg == nil {
 		k.msg = p.pub.newMessage()
 		k.opened, k.min, k.max = p.now, ev.Time, ev.Time
@@ -96,8 +96,6 @@ func (k *pack) append(ev *event.Event) {
 	m.Data = append(ev.AppendJSON(m.Data), '\n')
 	k.last = len(m.Data) - before
 	m.events++
-	m.records += int64(ev.Records)
-	m.each = append(m.each, int32(ev.Records))
 	if ev.Time.Before(k.min) {
 		k.min = ev.Time
 	}
@@ -215,8 +213,7 @@ func (p *Packer) shrink(m *message) *message {
 	}
 	small := p.pub.newMessage()
 	small.Data = p.codec.compress(small.Data, m.Data)
-	small.id, small.Subject, small.events, small.records = m.id, m.Subject, m.events, m.records
-	small.each = append(small.each, m.each...)
+	small.id, small.Subject, small.events = m.id, m.Subject, m.events
 	small.Header[headerEncoding] = []string{p.codec.encoding()}
 	p.pub.release(m)
 	return small
@@ -261,9 +258,6 @@ func (p *messagePool) put(m *message) {
 	if cap(m.Data) > maxPooled {
 		return
 	}
-	*m = message{
-		Msg:  nats.Msg{Header: m.Header, Data: m.Data[:0]},
-		each: m.each[:0],
-	}
+	*m = message{Msg: nats.Msg{Header: m.Header, Data: m.Data[:0]}}
 	p.pool.Put(m)
 }

@@ -147,7 +147,7 @@ func findingSubject(f *event.Finding) string {
 
 // split divides a pack in two; nil when it holds one event.
 func (p *Publisher) split(m *message) []*message {
-	if m.events < 2 || len(m.each) != m.events {
+	if m.events < 2 {
 		return nil
 	}
 	body, err := unpackBody(m.Header.Get(headerEncoding), m.Data)
@@ -160,22 +160,18 @@ func (p *Publisher) split(m *message) []*message {
 		at += bytes.IndexByte(body[at:], '\n') + 1
 	}
 	return []*message{
-		p.part(m, "1", body[:at], m.each[:half]),
-		p.part(m, "2", body[at:], m.each[half:]),
+		p.part(m, "1", body[:at], half),
+		p.part(m, "2", body[at:], m.events-half),
 	}
 }
 
 // part is a piece of m, with an id of its own. It is not compressed, and its
 // times are those of the whole.
-func (p *Publisher) part(m *message, suffix string, body []byte, each []int32) *message {
+func (p *Publisher) part(m *message, suffix string, body []byte, events int) *message {
 	n := p.newMessage()
 	n.id, n.Subject = m.id+"."+suffix, m.Subject
 	n.Data = append(n.Data, body...)
-	n.each = append(n.each, each...)
-	n.events = len(each)
-	for _, r := range each {
-		n.records += int64(r)
-	}
+	n.events = events
 	n.Header = nats.Header{}
 	for key, list := range m.Header {
 		n.Header[key] = slices.Clone(list)
@@ -216,7 +212,8 @@ func (p *Publisher) Health() error {
 }
 
 // Stats is a publisher's account. Of Accepted, Forwarded, InFlight and
-// Dropped, which count input records,
+// Dropped, which count events (each stands for one input record; the pieces
+// that were joined to that one are counted where they were joined),
 //
 //	Accepted = Forwarded + InFlight + Dropped.Refused + Dropped.Closed
 //
@@ -246,7 +243,7 @@ type Stats struct {
 	Troubles       int64         // refusals, lost connections, overdue acknowledgements
 }
 
-// Dropped counts input records that are lost, by reason.
+// Dropped counts events that are lost, by reason.
 type Dropped struct {
 	Refused int64 // the server refused the event for good
 	Closed  int64 // not acknowledged when the publisher was closed
@@ -258,8 +255,8 @@ func (p *Publisher) Stats() Stats {
 	ev, age, _ := p.events.snapshot(now)
 	fi, findingAge, _ := p.findings.snapshot(now)
 	s := Stats{
-		Forwarded:       ev.Stored.Records,
-		Dropped:         Dropped{Refused: ev.Refused.Records, Closed: ev.Abandoned.Records},
+		Forwarded:       ev.Stored.Events,
+		Dropped:         Dropped{Refused: ev.Refused.Events, Closed: ev.Abandoned.Events},
 		Findings:        fi.Stored.Messages,
 		DroppedFindings: fi.Refused.Messages + fi.Abandoned.Messages,
 		Packs:           p.packs.Load(),
@@ -285,7 +282,7 @@ func (p *Publisher) accepted() (n int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, k := range p.packers {
-		n += k.records.Load()
+		n += k.taken.Load()
 	}
 	return n
 }

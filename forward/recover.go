@@ -105,7 +105,7 @@ func (c *courier) complain(err error) {
 		err = trouble
 	}
 	c.log.Error("messages are held up", "error", err,
-		"in_flight", counts.InFlight.Messages, "records", counts.InFlight.Records, "oldest", age.Round(time.Millisecond))
+		"in_flight", counts.InFlight.Messages, "events", counts.InFlight.Events, "oldest", age.Round(time.Millisecond))
 }
 
 // relieve says that messages flow again, after a complaint.

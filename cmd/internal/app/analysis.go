@@ -1,0 +1,66 @@
+package app
+
+import (
+	"time"
+
+	"github.com/vegress/vegress/analytics"
+	"github.com/vegress/vegress/analytics/egress"
+	"github.com/vegress/vegress/analytics/names"
+	"github.com/vegress/vegress/analytics/webservice"
+	"github.com/vegress/vegress/event"
+)
+
+// analysis is what one shard knows, and what it does to an event: names and
+// services are put to addresses, then the detectors look. It is used from one
+// goroutine, by the service and by replay alike.
+type analysis struct {
+	names     *names.Names
+	services  *webservice.Catalogue
+	egress    *egress.Detector
+	detectors analytics.Detectors
+	watermark time.Time // the latest event's time; never goes back
+	ticked    time.Time
+}
+
+// tickEvery is how much of the events' time passes between two Ticks.
+const tickEvery = time.Second
+
+// newAnalysis makes the analysis of a shard with the policy in force.
+func newAnalysis(p *policy) *analysis {
+	a := &analysis{names: names.New(names.Options{}), egress: egress.New(p.egress, names.RegistrableDomain), services: p.catalogue}
+	a.detectors = analytics.Detectors{a.egress}
+	return a
+}
+
+// adopt changes the policy. What the detectors remember stays.
+func (a *analysis) adopt(p *policy) {
+	a.services = p.catalogue
+	a.egress.SetPolicy(p.egress)
+}
+
+// see is the way of one event.
+func (a *analysis) see(ev *event.Event, report func(*event.Finding)) {
+	a.names.Annotate(ev)
+	a.services.Annotate(ev)
+	a.detectors.Detect(ev, report)
+	a.pass(ev.Time, report)
+}
+
+// learn takes from another shard's event what concerns all shards.
+func (a *analysis) learn(ev *event.Event) { a.names.Learn(ev) }
+
+// pass lets the time of events go on, and tells it to the detectors once a
+// second.
+func (a *analysis) pass(now time.Time, report func(*event.Finding)) {
+	if !now.After(a.watermark) {
+		return
+	}
+	a.watermark = now
+	if now.Sub(a.ticked) >= tickEvery {
+		a.ticked = now
+		a.detectors.Tick(now, report)
+	}
+}
+
+// finish gives the last word of the detectors, after the last event.
+func (a *analysis) finish(report func(*event.Finding)) { a.detectors.Flush(report) }

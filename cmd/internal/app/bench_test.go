@@ -1,0 +1,85 @@
+package app
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vegress/vegress/simulator"
+)
+
+// BenchmarkService measures the whole process, embedded NATS server and file
+// store included: CPU time for each line, from the socket to JetStream's
+// acknowledgement. Run it with a fixed number of lines:
+//
+//	go test -run '^$' -bench Service -benchtime 1000000x ./cmd/internal/app
+func BenchmarkService(b *testing.B) {
+	for _, bb := range []struct {
+		name, network, config string
+		connections           int
+	}{
+		{"tcp1", "tcp", "", 1},
+		{"tcp8", "tcp", "", 8},
+		{"tcp8-snappy", "tcp", "forward: {compression: snappy}", 8},
+		{"udp", "udp", "", 1},
+	} {
+		b.Run(bb.name, func(b *testing.B) { benchmarkService(b, bb.network, bb.connections, bb.config) })
+	}
+}
+
+func benchmarkService(b *testing.B, network string, connections int, config string) {
+	p := spawn(b, b.TempDir(), config)
+	target := p.syslog[0]
+	if network == "udp" {
+		target = p.syslog[1]
+	}
+	cpu := cpuTime(b, p.cmd.Process.Pid)
+	began := time.Now()
+	b.ResetTimer()
+	sent, err := simulator.Load(b.Context(), simulator.LoadOptions{
+		Target: target, Connections: connections, Count: int64(b.N),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	a := p.account()
+	for last := int64(-1); a.Received < sent.Records && a.Received > last || a.InFlight > 0; a = p.account() {
+		last = a.Received
+		time.Sleep(300 * time.Millisecond)
+	}
+	b.StopTimer()
+	took := time.Since(began)
+	used := cpuTime(b, p.cmd.Process.Pid) - cpu
+	b.ReportMetric(float64(used.Nanoseconds())/1e3/float64(a.Received), "cpu-us/line")
+	b.ReportMetric(float64(a.Received)/took.Seconds(), "lines/s")
+	b.ReportMetric(float64(sent.Records-a.Received), "lost")
+	b.ReportMetric(peakMemory(b, p.cmd.Process.Pid), "peak-MB")
+	b.SetBytes(sent.Bytes / int64(b.N))
+	p.terminate()
+}
+
+// cpuTime is what a process has used, user and system, by proc_pid_stat(5).
+func cpuTime(b *testing.B, pid int) time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Skip("CPU time of another process is known on Linux only")
+	}
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+2:]))
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond // 100 ticks a second
+}
+
+// peakMemory is the process's highest resident set, in MB.
+func peakMemory(b *testing.B, pid int) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+	return kb / 1024
+}

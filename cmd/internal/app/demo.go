@@ -1,0 +1,307 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vegress/vegress/event"
+	"github.com/vegress/vegress/forward"
+	"github.com/vegress/vegress/simulator"
+)
+
+type demoFlags struct {
+	duration time.Duration
+	json     bool
+	keep     bool
+	seed     uint64
+	vcenter  string
+	username string
+	password string
+}
+
+func newDemoCommand(std Streams) *cobra.Command {
+	var flags demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "See all of it work: a simulated estate, its syslog, and what is found in it",
+		Long: `Demo starts a simulated vCenter (vcsim) with hosts and VMs, runs vegress against
+it, and lets the hosts send one night of syslog over UDP, TCP and TLS in a few
+seconds: honest backups and patches, and some stories that should be found.
+Findings are read back from NATS as any consumer would. It ends with a table of
+what was found and what was missed; exit code 1 when the two differ.`,
+		Example: `  vegress demo
+  vegress demo --for 1m --keep
+  vegress demo --json | tail -n 1 | jq .summary
+  vegress demo --vcenter https://127.0.0.1:8989/sdk    # a vcsim of your own`,
+		Args: argCount(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if flags.duration < 0 {
+				return usage(fmt.Errorf("--for is %s: must not be negative", flags.duration))
+			}
+			return demo(cmd.Context(), std, flags)
+		},
+	}
+	f := cmd.Flags()
+	f.DurationVar(&flags.duration, "for", 20*time.Second, "wall time that the simulated night takes")
+	f.BoolVar(&flags.json, "json", false, "write findings as JSON, one a line, and the summary last")
+	f.BoolVar(&flags.keep, "keep", false, "go on until Ctrl-C, for a look at NATS and the metrics")
+	f.Uint64Var(&flags.seed, "seed", 1, "the same seed gives the same night")
+	f.StringVar(&flags.vcenter, "vcenter", "", "`URL` of a running vcsim to use instead of an own one")
+	f.StringVar(&flags.username, "username", "user", "account on that vcsim")
+	f.StringVar(&flags.password, "password", "pass", "its password")
+	return cmd
+}
+
+// show is a demo while it runs.
+type show struct {
+	flags   demoFlags
+	std     Streams
+	dir     string // gone with the show
+	estate  *simulator.Estate
+	traffic *simulator.Traffic
+	app     *App
+	tls     *tls.Config // of the senders
+
+	mu       sync.Mutex
+	findings map[string]*event.Finding // last revision, by uid
+	seen     int64                     // revisions
+}
+
+func demo(ctx context.Context, std Streams, flags demoFlags) (err error) {
+	dir, err := os.MkdirTemp("", "vegress-demo-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the demo: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	s := &show{flags: flags, std: std, dir: dir, findings: map[string]*event.Finding{}}
+	if s.estate, err = s.openEstate(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.estate.Close()) }()
+	s.traffic = s.estate.Site.Traffic()
+	return s.run(ctx)
+}
+
+// run is the show between the estate's rise and its fall.
+func (s *show) run(ctx context.Context) error {
+	config, err := s.config()
+	if err != nil {
+		return err
+	}
+	log, err := newLogger(s.std.Err, config.Log)
+	if err != nil {
+		return err
+	}
+	if s.app, err = New(ctx, Options{Config: config, Logger: log, Clock: s.traffic.Clock}); err != nil {
+		return err
+	}
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- s.app.Run(running) }()
+	played, err := s.play(ctx, ended)
+	if err != nil {
+		stop()
+		return errors.Join(err, <-ended)
+	}
+	result := s.result(played)
+	err = s.report(&result)
+	if s.flags.keep {
+		s.note("Still running: NATS at %s, metrics at http://%s/metrics. Ctrl-C ends.\n", s.app.broker.ClientURL(), s.app.adminAddr())
+		<-ctx.Done()
+	}
+	stop()
+	return errors.Join(err, <-ended, result.err())
+}
+
+// play sends the night and waits until all of it has arrived at the end.
+func (s *show) play(ctx context.Context, ended chan error) (simulator.Played, error) {
+	if err := s.await(ctx, ended, s.app.health.ready.Load); err != nil {
+		return simulator.Played{}, fmt.Errorf("start vegress: %w", err)
+	}
+	s.introduce()
+	nc, err := forward.Dial(s.app.broker.ClientURL(), "", "", s.app.log)
+	if err != nil {
+		return simulator.Played{}, err
+	}
+	following, stop := context.WithCancel(ctx)
+	var follower sync.WaitGroup
+	defer func() { stop(); follower.Wait(); nc.Close() }()
+	follower.Go(func() {
+		// From the beginning: the stream is the demo's own.
+		o := forward.FollowOptions{Since: time.Unix(1, 0)}
+		for line, err := range forward.Follow(following, nc, o) {
+			s.finding(line, err)
+		}
+	})
+	played, err := s.traffic.Play(ctx, simulator.PlayOptions{Targets: s.targets(), TLS: s.tls, For: s.flags.duration})
+	if err != nil {
+		return played, fmt.Errorf("send the simulated lines: %w", err)
+	}
+	return played, s.await(ctx, ended, func() bool { return s.settled(played.Records) })
+}
+
+// settled says that all records sent are accounted for, and all findings that
+// were stored came back.
+func (s *show) settled(sent int64) bool {
+	a := s.app.account()
+	lost := int64(s.app.server.Stats().KernelDrops)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return a.InFlight == 0 && a.Received+lost >= sent && s.seen >= s.app.publisher.Stats().Findings
+}
+
+// await polls until the condition holds; at most half a minute. It ends early
+// when the service does.
+func (s *show) await(ctx context.Context, ended chan error, holds func() bool) error {
+	deadline := time.NewTimer(30 * time.Second)
+	defer deadline.Stop()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-deadline.C:
+			return nil // what is missing then shows in the summary
+		case err := <-ended:
+			ended <- err
+			return errors.New("the service ended")
+		case <-look.C:
+		}
+	}
+	return nil
+}
+
+// finding takes a revision that came back from NATS, and shows it.
+func (s *show) finding(line []byte, err error) {
+	if err != nil {
+		fmt.Fprintf(s.std.Err, "vegress: %v\n", err)
+		return
+	}
+	f, err := event.ParseFinding(line)
+	if err != nil {
+		fmt.Fprintf(s.std.Err, "vegress: %v\n", err)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen++
+	s.findings[f.UID] = &f
+	if s.flags.json {
+		_ = showLine(s.std.Out, line)
+	} else if f.Activity == event.FindingCreate {
+		_ = printFinding(s.std.Out, &f)
+	}
+}
+
+// note tells a person something; programs are not told.
+func (s *show) note(format string, args ...any) {
+	if !s.flags.json {
+		fmt.Fprintf(s.std.Out, format, args...)
+	}
+}
+
+func (s *show) introduce() {
+	site := s.estate.Site
+	s.note("A vSphere estate of %d hosts and %d VMs behind vCenter %s,\n", len(site.Hosts), len(site.VMs), s.estate.URL())
+	s.note("one night of its syslog (%s to %s) in %s, to %s.\n", s.traffic.Start().Format("2006-01-02 15:04"),
+		s.traffic.End().Format("15:04"), s.flags.duration, strings.Join(s.targets(), ", "))
+	s.note("Findings, as they arrive on NATS at %s:\n\n", s.app.broker.ClientURL())
+}
+
+// result is what the demo says at its end.
+type result struct {
+	Sent         int64            `json:"sent"`
+	Received     int64            `json:"received"`
+	Forwarded    int64            `json:"forwarded"`
+	Joined       int64            `json:"joined"`
+	Deduplicated int64            `json:"deduplicated"`
+	Dropped      map[string]int64 `json:"dropped"`
+	Stories      stories          `json:"stories"`
+}
+
+// stories holds what was found against what there was to find.
+type stories struct {
+	Expected int      `json:"expected"`
+	Found    int      `json:"found"`
+	Missed   []string `json:"missed"`
+	False    []string `json:"false"`
+}
+
+func (s *show) result(played simulator.Played) result {
+	a := s.app.account()
+	r := result{
+		Sent: played.Records, Received: a.Received, Forwarded: a.Forwarded, Joined: a.Joined,
+		Deduplicated: a.Deduplicated, Dropped: map[string]int64{},
+	}
+	for reason, n := range a.Dropped {
+		if n > 0 {
+			r.Dropped[reason] = n
+		}
+	}
+	if n := s.app.server.Stats().KernelDrops; n > 0 {
+		r.Dropped["udp_kernel"] = int64(n)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.Stories = judge(s.traffic.Truth().Stories, s.findings)
+	return r
+}
+
+// err is what makes the demo a failure.
+func (r *result) err() error {
+	if len(r.Stories.Missed)+len(r.Stories.False) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d stories missed, %d false findings", len(r.Stories.Missed), len(r.Stories.False))
+}
+
+func (s *show) report(r *result) error {
+	if s.flags.json {
+		return json.NewEncoder(s.std.Out).Encode(map[string]*result{"summary": r})
+	}
+	return r.print(s.std.Out, s.traffic.Truth().Stories)
+}
+
+func (r *result) print(to io.Writer, told []simulator.Story) error {
+	var b strings.Builder
+	b.WriteString("\nStories\n")
+	missed := map[string]bool{}
+	for _, id := range r.Stories.Missed {
+		missed[id] = true
+	}
+	for _, story := range told {
+		mark := "found "
+		if missed[story.ID] {
+			mark = "MISSED"
+		}
+		fmt.Fprintf(&b, "  %s  %-22s %s\n", mark, story.ID, story.Title)
+	}
+	for _, title := range r.Stories.False {
+		fmt.Fprintf(&b, "  FALSE   %s\n", title)
+	}
+	fmt.Fprintf(&b, "\n  stories %d   found %d   missed %d   false %d\n", r.Stories.Expected, r.Stories.Found,
+		len(r.Stories.Missed), len(r.Stories.False))
+	fmt.Fprintf(&b, "  lines sent %d   received %d   forwarded %d   joined %d   dropped %d\n", r.Sent, r.Received,
+		r.Forwarded, r.Joined, sum(r.Dropped))
+	_, err := io.WriteString(to, b.String())
+	return err
+}
+
+func sum(counts map[string]int64) (n int64) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}

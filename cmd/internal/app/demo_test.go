@@ -1,0 +1,49 @@
+package app
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/vegress/vegress/event/eventtest"
+)
+
+// TestDemo runs the main job: every story is found, nothing honest is, every
+// line is accounted for, and what consumers get is valid OCSF.
+func TestDemo(t *testing.T) {
+	got := command(t, "demo", "--for", "2s", "--json")
+	if got.code != exitOK {
+		t.Fatalf("exit code %d:\n%s\n%s", got.code, got.err, got.out)
+	}
+	lines := strings.Split(strings.TrimSpace(got.out), "\n")
+	var last struct{ Summary result }
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
+		t.Fatal(err)
+	}
+	s := last.Summary
+	if s.Stories.Expected != 6 || s.Stories.Found != 6 || len(s.Stories.Missed)+len(s.Stories.False) != 0 {
+		t.Errorf("stories: %+v", s.Stories)
+	}
+	if s.Sent == 0 || s.Received != s.Sent || s.Received != s.Forwarded+s.Joined+sum(s.Dropped) || s.Joined == 0 {
+		t.Errorf("the account does not add up: %+v", s)
+	}
+	valid := eventtest.New(t)
+	for _, line := range lines[:len(lines)-1] {
+		if err := valid.Validate([]byte(line)); err != nil {
+			t.Errorf("%v:\n%s", err, line)
+		}
+	}
+}
+
+// TestDemoForPeople shows the findings as they come and the table at the end.
+func TestDemoForPeople(t *testing.T) {
+	got := command(t, "demo", "--for", "1s", "--seed", "7")
+	if got.code != exitOK {
+		t.Fatalf("exit code %d:\n%s\n%s", got.code, got.err, got.out)
+	}
+	for _, want := range []string{"without justification", "Stories", "missed 0", "false 0", "nats://127.0.0.1:"} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("%q is missing in:\n%s", want, got.out)
+		}
+	}
+}

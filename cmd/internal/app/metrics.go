@@ -1,0 +1,255 @@
+package app
+
+import (
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/vegress/vegress/analytics"
+	"github.com/vegress/vegress/event"
+	"github.com/vegress/vegress/forward"
+	"github.com/vegress/vegress/vsphere/inventory"
+)
+
+// account is where all input records are, in one look:
+//
+//	Received = Forwarded + Joined + Deduplicated + Dropped + InFlight
+//
+// The numbers of what left are read before the numbers of what came, so that
+// InFlight, their difference, is never below zero.
+type account struct {
+	Received     int64            `json:"received"`
+	Forwarded    int64            `json:"forwarded"`
+	Joined       int64            `json:"joined"`
+	Deduplicated int64            `json:"deduplicated"`
+	Dropped      map[string]int64 `json:"dropped"`
+	InFlight     int64            `json:"in_flight"`
+}
+
+func (a *App) account() account {
+	out := a.publisher.Stats()
+	r := account{
+		Forwarded: out.Forwarded,
+		Dropped:   map[string]int64{"refused": out.Dropped.Refused, "closed": out.Dropped.Closed},
+	}
+	r.Joined = a.collector.ledger.joined.Load()
+	r.Received = a.collector.ledger.received.Load()
+	r.InFlight = r.Received - r.Forwarded - r.Joined - r.Deduplicated
+	for _, n := range r.Dropped {
+		r.InFlight -= n
+	}
+	return r
+}
+
+// metrics turns the rooms' Stats into Prometheus metrics, at each scrape.
+type metrics struct{ app *App }
+
+// Describe sends nothing: which metrics there are depends on the configuration.
+func (metrics) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (m metrics) Collect(to chan<- prometheus.Metric) {
+	s := scrape{to}
+	m.account(s)
+	m.listeners(s)
+	m.decoding(s)
+	m.inventory(s)
+	m.analysis(s)
+	m.publishing(s)
+	m.store(s)
+	m.uplink(s)
+}
+
+// scrape writes one round of metrics.
+type scrape struct{ to chan<- prometheus.Metric }
+
+func (s scrape) counter(name, help string, value float64, labels ...string) {
+	s.metric(prometheus.CounterValue, name, help, value, labels)
+}
+
+func (s scrape) gauge(name, help string, value float64, labels ...string) {
+	s.metric(prometheus.GaugeValue, name, help, value, labels)
+}
+
+// metric sends one value; labels are names and values in turn.
+func (s scrape) metric(kind prometheus.ValueType, name, help string, value float64, labels []string) {
+	var names, values []string
+	for pair := range slices.Chunk(labels, 2) {
+		names, values = append(names, pair[0]), append(values, pair[1])
+	}
+	desc := prometheus.NewDesc("vegress_"+name, help, names, nil)
+	s.to <- prometheus.MustNewConstMetric(desc, kind, value, values...)
+}
+
+func (m metrics) account(s scrape) {
+	a := m.app.account()
+	s.counter("received_records_total", "Input records received.", float64(a.Received))
+	s.counter("forwarded_records_total", "Input records in events that JetStream acknowledged.", float64(a.Forwarded))
+	s.counter("joined_records_total", "Input records that became part of another record's event.", float64(a.Joined))
+	s.counter("deduplicated_records_total", "Input records that came by a second way.", float64(a.Deduplicated))
+	for reason, n := range a.Dropped {
+		s.counter("dropped_records_total", "Input records lost, by reason.", float64(n), "reason", reason)
+	}
+	s.gauge("in_flight_records", "Input records received and not acknowledged yet.", float64(a.InFlight))
+}
+
+func (m metrics) listeners(s scrape) {
+	st := m.app.server.Stats()
+	s.counter("received_bytes_total", "Bytes of the records received.", float64(st.Bytes))
+	s.counter("datagrams_total", "UDP datagrams received.", float64(st.Datagrams))
+	s.counter("truncated_records_total", "Records cut at limits.message.", float64(st.Truncated))
+	s.gauge("connections", "TCP and TLS connections open.", float64(st.Open))
+	s.counter("connections_total", "TCP and TLS connections accepted.", float64(st.Accepted))
+	s.counter("connections_idle_closed_total", "Connections closed because they were silent.", float64(st.Idle))
+	const refused = "Connections and datagrams refused, by reason."
+	s.counter("refused_total", refused, float64(st.Refused.Source), "reason", "source")
+	s.counter("refused_total", refused, float64(st.Refused.Connections), "reason", "connections")
+	s.counter("refused_total", refused, float64(st.Refused.PerSource), "reason", "connections_per_source")
+	s.counter("refused_total", refused, float64(st.Refused.Plain), "reason", "plain")
+	s.counter("refused_total", refused, float64(st.Refused.Datagrams), "reason", "datagram_source")
+	s.counter("tls_handshake_errors_total", "TLS handshakes that failed.", float64(st.HandshakeErrors))
+	s.counter("read_errors_total", "Read errors of sockets.", float64(st.ReadErrors))
+	if st.KernelDropsKnown {
+		s.counter("udp_kernel_drops_total", "Datagrams that the kernel dropped because the receive buffer was full.", float64(st.KernelDrops))
+	}
+}
+
+func (m metrics) decoding(s scrape) {
+	l := &m.app.collector.ledger
+	for flaw, name := range flawNames {
+		if name != "" {
+			s.counter("malformed_records_total", "Records with a flawed envelope, by flaw.", float64(l.flaws[flaw].Load()), "reason", name)
+		}
+	}
+	s.counter("partial_records_total", "Records whose other pieces did not come in time.", float64(l.partial.Load()))
+	st := m.app.collector.decoder.Stats()
+	for program, n := range st.Recognized {
+		s.counter("recognized_total", "Messages recognized, by program.", float64(n), "program", program)
+	}
+	for program, n := range st.Plain {
+		s.counter("plain_total", "Messages of a known program forwarded as Base Event, by program.", float64(n), "program", program)
+	}
+	s.counter("unknown_total", "Messages of unknown programs.", float64(st.Unknown))
+}
+
+// states are the values of the state label of an inventory.
+var states = []event.State{event.StateLive, event.StateStale, event.StateDead, event.StateNever}
+
+func (m metrics) inventory(s scrape) {
+	st := m.app.inventory.Stats()
+	for i := range st.VCenters {
+		vcenterMetrics(s, &st.VCenters[i])
+	}
+	for via, n := range st.Hits {
+		s.counter("resolved_total", "Endpoints resolved to a VM, by the way.", float64(n), "via", via.String())
+	}
+	s.counter("resolved_hosts_total", "Endpoints resolved to a host.", float64(st.Hosts))
+	s.counter("ambiguous_total", "Endpoints that several VMs fit.", float64(st.Ambiguous))
+	s.counter("unresolved_total", "Endpoints that nothing is known of, external ones among them.", float64(st.Missed))
+	s.counter("inventory_snapshot_errors_total", "Snapshots that could not be written.", float64(st.SnapshotErrors))
+}
+
+func vcenterMetrics(s scrape, v *inventory.VCenterStats) {
+	for _, state := range states {
+		s.gauge("inventory_state", "1 for the present state of the inventory of a vCenter.", truth(v.State == state),
+			"vcenter", v.Name, "state", state.String())
+	}
+	s.gauge("inventory_age_seconds", "Time since the vCenter last answered.", v.Age.Seconds(), "vcenter", v.Name)
+	s.gauge("inventory_vms", "VMs known.", float64(v.VMs), "vcenter", v.Name)
+	s.gauge("inventory_hosts", "Hosts known.", float64(v.Hosts), "vcenter", v.Name)
+	s.gauge("inventory_missing_privileges", "Privileges that the account lacks.", float64(len(v.MissingPrivileges)), "vcenter", v.Name)
+	s.counter("inventory_syncs_total", "Full reads completed.", float64(v.Syncs), "vcenter", v.Name)
+	s.counter("inventory_updates_total", "Objects received.", float64(v.Updates), "vcenter", v.Name)
+	s.counter("inventory_failures_total", "Connections that failed or broke.", float64(v.Failures), "vcenter", v.Name)
+	s.counter("inventory_logins_refused_total", "Logins refused.", float64(v.LoginsRefused), "vcenter", v.Name)
+	s.counter("inventory_sweeps_refused_total", "Sweeps refused because too much would have gone.", float64(v.SweepsRefused), "vcenter", v.Name)
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (m metrics) analysis(s scrape) {
+	found := map[string]analytics.AnalyticStats{}
+	verdicts := map[string]int64{}
+	for _, shard := range m.app.collector.shards {
+		st := shard.analysis.egress.Stats()
+		verdicts["justified"] += st.Justified
+		verdicts["unjustified"] += st.Unjustified
+		verdicts["unknown"] += st.Unknown
+		for _, f := range st.Findings {
+			sum := found[f.Analytic]
+			sum.Opened, sum.Updated, sum.Closed = sum.Opened+f.Opened, sum.Updated+f.Updated, sum.Closed+f.Closed
+			sum.Evicted, sum.Open = sum.Evicted+f.Evicted, sum.Open+f.Open
+			found[f.Analytic] = sum
+		}
+	}
+	for verdict, n := range verdicts {
+		s.counter("verdicts_total", "External HTTP(S) connections judged, by verdict.", float64(n), "verdict", verdict)
+	}
+	for analytic, f := range found {
+		const help = "Revisions of findings, by analytic and activity."
+		s.counter("findings_total", help, float64(f.Opened), "analytic", analytic, "activity", "opened")
+		s.counter("findings_total", help, float64(f.Updated), "analytic", analytic, "activity", "updated")
+		s.counter("findings_total", help, float64(f.Closed), "analytic", analytic, "activity", "closed")
+		s.counter("findings_evicted_total", "Findings closed early because too many were open.", float64(f.Evicted), "analytic", analytic)
+		s.gauge("findings_open", "Findings open.", float64(f.Open), "analytic", analytic)
+	}
+	depth := 0
+	for _, shard := range m.app.collector.shards {
+		depth += len(shard.in)
+	}
+	s.gauge("queue_depth", "Batches that wait, by queue.", float64(depth), "queue", "shards")
+}
+
+func (m metrics) publishing(s scrape) {
+	st := m.app.publisher.Stats()
+	s.counter("packs_total", "Messages of packed events sent.", float64(st.Packs))
+	s.counter("events_total", "Events in packs sent.", float64(st.Events))
+	s.counter("event_bytes_total", "Bytes of events, before compression.", float64(st.Bytes))
+	s.counter("sent_bytes_total", "Bytes of packs and findings as stored.", float64(st.SentBytes))
+	s.counter("findings_stored_total", "Revisions of findings that JetStream acknowledged.", float64(st.Findings))
+	s.counter("findings_dropped_total", "Revisions of findings lost.", float64(st.DroppedFindings))
+	s.gauge("unacknowledged_messages", "Messages that wait for their acknowledgement.", float64(st.Unacknowledged))
+	s.gauge("unacknowledged_oldest_seconds", "How long the oldest of them waits.", st.Oldest.Seconds())
+	s.counter("redelivered_total", "Messages sent again.", float64(st.Redelivered))
+	s.counter("duplicates_total", "Messages that JetStream knew already.", float64(st.Duplicates))
+	s.counter("publish_stalls_total", "Times that a shard waited for acknowledgements.", float64(st.Stalls))
+	s.counter("publish_troubles_total", "Refusals, lost connections and overdue acknowledgements.", float64(st.Troubles))
+	s.latency("ack_latency_seconds", "From handing over to acknowledgement.", &st.Latency)
+}
+
+func (s scrape) latency(name, help string, h *forward.Histogram) {
+	buckets := map[float64]uint64{}
+	for _, b := range h.Buckets() {
+		buckets[b.Bound.Seconds()] = b.Count
+	}
+	desc := prometheus.NewDesc("vegress_"+name, help, nil, nil)
+	s.to <- prometheus.MustNewConstHistogram(desc, h.Count, h.Sum.Seconds(), buckets)
+}
+
+func (m metrics) store(s scrape) {
+	st := m.app.broker.Stats()
+	s.gauge("store_free_bytes", "Bytes free on the disk of the store.", float64(st.Free))
+	s.gauge("store_used_bytes", "Bytes that streams take.", float64(st.Used))
+	s.gauge("nats_connections", "NATS clients, this process included.", float64(st.Connections))
+	s.counter("nats_restarts_total", "Restarts of the embedded server after a write error.", float64(st.Restarts))
+}
+
+func (m metrics) uplink(s scrape) {
+	if m.app.uplink == nil {
+		return
+	}
+	st := m.app.uplink.Stats()
+	s.gauge("uplink_connected", "1 while the far server is connected.", truth(st.Connected))
+	s.counter("uplink_copied_total", "Messages acknowledged by the far server.", float64(st.Copied))
+	s.counter("uplink_present_total", "Messages that the far server had already.", float64(st.Present))
+	s.counter("uplink_resent_total", "Messages sent again.", float64(st.Resent))
+	s.counter("uplink_lost_total", "Messages that the ring removed before they were copied.", float64(st.Lost))
+	s.counter("uplink_refused_total", "Messages that the far server refused for good.", float64(st.Refused))
+	s.gauge("uplink_waiting_messages", "Messages still to be copied.", float64(st.Waiting))
+	s.gauge("uplink_oldest_seconds", "How long ago the oldest message in flight was read.", st.Oldest.Seconds())
+}

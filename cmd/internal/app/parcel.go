@@ -1,0 +1,120 @@
+package app
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/vegress/vegress/event"
+)
+
+// parcel carries the events of one batch to the shards. Each shard handles
+// the events at its own indexes, in order; the last shard to finish gives the
+// parcel back for reuse.
+type parcel struct {
+	events []event.Event
+	used   int
+	mine   [][]int32 // by shard: indexes into events; ^i: only learn from event i
+	left   atomic.Int32
+}
+
+// maxParcel bounds the events in a parcel: a batch, and what its records let
+// go of.
+const maxParcel = 256
+
+var parcels = sync.Pool{New: func() any { return new(parcel) }}
+
+// newParcel gives an empty parcel for that many shards.
+func newParcel(shards int) *parcel {
+	p := parcels.Get().(*parcel)
+	if len(p.mine) != shards {
+		p.mine = make([][]int32, shards)
+	}
+	return p
+}
+
+// next gives an empty event at the parcel's end.
+func (p *parcel) next() *event.Event {
+	if p.used == len(p.events) {
+		p.events = append(p.events, event.Event{})
+	}
+	ev := &p.events[p.used]
+	ev.Reset()
+	p.used++
+	return ev
+}
+
+// full says that the parcel should be sent before it takes more.
+func (p *parcel) full() bool { return p.used >= maxParcel }
+
+// route gives the last event of the parcel to the shard of its entity. What a
+// DNS event teaches (context, in the sense of the house) goes to all shards.
+func (p *parcel) route() {
+	i := int32(p.used - 1)
+	ev := &p.events[i]
+	owner := shardOf(ev.Entity(), len(p.mine))
+	for s := range p.mine {
+		switch {
+		case s == owner:
+			p.mine[s] = append(p.mine[s], i)
+		case ev.Class == event.DNSActivity:
+			p.mine[s] = append(p.mine[s], ^i)
+		}
+	}
+}
+
+// shardOf is the shard that keeps the state of an entity: always the same one
+// for as long as the process runs.
+func shardOf(n event.Entity, shards int) int {
+	if shards == 1 {
+		return 0
+	}
+	if n.Key != "" {
+		return int(maphash.String(shardSeed, n.Key) % uint64(shards))
+	}
+	return int(maphash.Comparable(shardSeed, n.Addr) % uint64(shards))
+}
+
+// shardOfKey is shardOf for an entity's wire form.
+func shardOfKey(entity string, shards int) int {
+	if text, ok := strings.CutPrefix(entity, "addr:"); ok {
+		if addr, err := netip.ParseAddr(text); err == nil {
+			return shardOf(event.Entity{Addr: addr}, shards)
+		}
+	}
+	return shardOf(event.Entity{Key: entity}, shards)
+}
+
+var shardSeed = maphash.MakeSeed()
+
+// send queues the parcel at every shard that has a part in it, and gives it
+// back at once when none has. It blocks while a queue is full.
+func (p *parcel) send(shards []*shard) {
+	parts := int32(0)
+	for _, mine := range p.mine {
+		if len(mine) > 0 {
+			parts++
+		}
+	}
+	p.left.Store(parts + 1) // one for this goroutine, so that p.mine stays while it is read
+	for s, sh := range shards {
+		if len(p.mine[s]) > 0 {
+			sh.in <- delivery{parcel: p}
+		}
+	}
+	p.done()
+}
+
+// done gives up one part of the parcel.
+func (p *parcel) done() {
+	if p.left.Add(-1) > 0 {
+		return
+	}
+	p.used = 0
+	for s := range p.mine {
+		p.mine[s] = p.mine[s][:0]
+	}
+	parcels.Put(p)
+}

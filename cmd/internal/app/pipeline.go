@@ -1,0 +1,122 @@
+package app
+
+import (
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/vegress/vegress/event"
+	"github.com/vegress/vegress/syslog"
+	"github.com/vegress/vegress/syslog/server"
+	"github.com/vegress/vegress/vsphere"
+	"github.com/vegress/vegress/vsphere/esxi"
+	"github.com/vegress/vegress/vsphere/resolver"
+	"github.com/vegress/vegress/vsphere/vcenter"
+)
+
+// The way of a line has two halves, joined by one queue for each shard:
+//
+//	collect: record -> syslog.Message -> whole message -> event.Event -> enriched -> its entity's shard
+//	analyze: uid -> names, services -> verdict, findings -> pack -> NATS
+//
+// collect runs in the goroutine of the connection, analyze in the shard's
+// (shard.go). The queues are bounded and block, so that a slow disk reaches
+// the TCP sender, and a UDP socket's buffer.
+
+// collector makes enriched events of what the listeners receive, and sends
+// each to the shard of the entity that acts in it.
+type collector struct {
+	decoder *vsphere.Decoder
+	enrich  func(*event.Event)
+	shards  []*shard
+	ledger  ledger
+	clock   clock
+
+	// gate keeps a batch whole against a reload: it is held for reading from
+	// the batch's first enrichment until its events are queued, so that no
+	// event is enriched by one policy and judged by another.
+	gate sync.RWMutex
+}
+
+func newCollector(shards []*shard, enrich func(*event.Event), maxSkew time.Duration, c clock) *collector {
+	return &collector{decoder: newDecoder(vsphere.Options{MaxSkew: maxSkew}), enrich: enrich, shards: shards, clock: c}
+}
+
+// newDecoder knows the programs of hosts, of vCenter and of DNS resolvers.
+func newDecoder(o vsphere.Options) *vsphere.Decoder {
+	programs := esxi.Recognizers()
+	maps.Copy(programs, vcenter.Recognizers())
+	maps.Copy(programs, resolver.Recognizers())
+	return vsphere.NewDecoder(programs, o)
+}
+
+// Open starts the way of one connection, or of one UDP socket.
+func (c *collector) Open(server.Source) server.Session {
+	s := &collecting{collector: c}
+	s.decode = s.decodeMessage
+	return s
+}
+
+// collecting is the first half of the pipeline for one connection.
+type collecting struct {
+	*collector
+	parser syslog.Parser
+	pieces syslog.Assembler
+	msg    syslog.Message
+	parcel *parcel
+	decode func(*syslog.Message)
+}
+
+// Lines takes a batch from its records to the shards' queues.
+func (c *collecting) Lines(b *server.Batch) time.Duration {
+	c.parser.Reference = c.clock.at(b.Received)
+	c.ledger.received.Add(int64(len(b.Lines)))
+	return c.send(func() time.Duration {
+		for i := range b.Lines {
+			c.line(&b.Lines[i], b.Received)
+		}
+		return c.pieces.Rest(b.Received, c.decode)
+	})
+}
+
+func (c *collecting) line(line *server.Line, received time.Time) {
+	c.parser.Parse(line.Text, &c.msg)
+	c.msg.Peer, c.msg.Received = line.Peer, received
+	c.msg.Truncated = c.msg.Truncated || line.Truncated
+	c.pieces.Add(&c.msg, c.decode)
+}
+
+// Idle lets go of pieces whose others did not come in time.
+func (c *collecting) Idle(now time.Time) time.Duration {
+	return c.send(func() time.Duration { return c.pieces.Rest(now, c.decode) })
+}
+
+// Close lets go of everything that is still held.
+func (c *collecting) Close() {
+	c.send(func() time.Duration { c.pieces.Flush(c.decode); return 0 })
+}
+
+// send runs work with the gate held, and queues what it decoded.
+func (c *collecting) send(work func() time.Duration) time.Duration {
+	c.gate.RLock()
+	defer c.gate.RUnlock()
+	c.parcel = newParcel(len(c.shards))
+	wait := work()
+	c.parcel.send(c.shards)
+	return wait
+}
+
+// decodeMessage takes a whole message to its place in the parcel. Pieces wait
+// by the wall's clock; from here on, time is the events'.
+func (c *collecting) decodeMessage(m *syslog.Message) {
+	c.ledger.message(m)
+	m.Received = c.clock.at(m.Received)
+	ev := c.parcel.next()
+	c.decoder.Decode(m, ev)
+	c.enrich(ev)
+	c.parcel.route()
+	if c.parcel.full() {
+		c.parcel.send(c.shards)
+		c.parcel = newParcel(len(c.shards))
+	}
+}

@@ -1,0 +1,111 @@
+// Package app joins the rooms of vegress into the one command: configuration,
+// the pipeline, and a file for each subcommand.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes of every subcommand.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2 // wrong usage or configuration
+)
+
+// Streams are the standard streams that a command reads and writes.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// usageError marks an error that the user mends on the command line or in the
+// configuration.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// usage wraps err, if it is one, as a usageError.
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return usageError{err}
+}
+
+// Main runs the command line and gives its exit code: 0 ok, 1 failed, 2 wrong
+// usage or configuration.
+func Main(ctx context.Context, args []string, std Streams) int {
+	root := newRoot(std)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(std.Err, "vegress: %v\n", err)
+	if errors.As(err, &usageError{}) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func newRoot(std Streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "vegress",
+		Short: "Which VM talks to the outside, and does anything justify it?",
+		Long: `vegress takes the syslog of ESXi hosts and vCenters, says which VM, host and
+role is behind each connection, finds external HTTP(S) that no backup, patch
+or admin work justifies (MITRE ATT&CK DET0425), and forwards events and
+findings to NATS JetStream, which it brings along.`,
+		Example: `  vegress demo                          # see all of it work, nothing to install
+  vegress run                           # the service; point ESXi at port 1514
+  vegress replay host.log               # the whole pipeline over a file
+  vegress tail                          # follow findings`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          unknownCommand,
+	}
+	root.SetIn(std.In)
+	root.SetOut(std.Out)
+	root.SetErr(std.Err)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
+	})
+	root.AddCommand(
+		newRunCommand(std),
+		newDemoCommand(std),
+		newReplayCommand(std),
+		newTailCommand(std),
+		newSimulateCommand(std),
+		newInventoryCommand(std),
+		newConfigCommand(std),
+		newVersionCommand(std),
+	)
+	return root
+}
+
+// unknownCommand refuses arguments where only a subcommand may stand.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usage(fmt.Errorf("unknown command %q for %q (see %s --help)", args[0], cmd.CommandPath(), cmd.CommandPath()))
+}
+
+// argCount makes cobra's count of arguments a usage error.
+func argCount(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usage(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
+		}
+		return nil
+	}
+}

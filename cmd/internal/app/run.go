@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vegress/vegress/configs"
+)
+
+func newRunCommand(std Streams) *cobra.Command {
+	var file string
+	var listen []string
+	var dataDir string
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the service",
+		Long: `Run receives syslog, enriches, judges, and stores events and findings in the
+embedded NATS JetStream server. It works without a configuration file.
+
+SIGHUP reads the configuration again and puts roles, justifications, networks,
+catalogue and limits in force; a bad file changes nothing. SIGTERM drains and
+stops; a second one ends at once.`,
+		Example: `  vegress run
+  vegress run --config /etc/vegress/vegress.yaml
+  vegress run --listen udp://:1514 --listen tcp://:1514 --data-dir /var/lib/vegress`,
+		Args: argCount(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			overrides := map[string]any{}
+			if cmd.Flags().Changed("listen") {
+				overrides["listen.syslog"] = listen
+			}
+			if cmd.Flags().Changed("data-dir") {
+				overrides["data_dir"] = dataDir
+			}
+			return run(cmd.Context(), std, func() (configs.Config, error) { return configs.Load(file, overrides) })
+		},
+	}
+	configFlag(cmd, &file)
+	cmd.Flags().StringSliceVar(&listen, "listen", nil, "syslog `addresses` instead of the configured ones: udp://host:port, tcp://.., tls://..")
+	cmd.Flags().StringVar(&dataDir, "data-dir", "", "`folder` for the streams and the inventory's snapshot")
+	return cmd
+}
+
+// run serves until ctx ends, and reloads at each SIGHUP.
+func run(ctx context.Context, std Streams, load func() (configs.Config, error)) error {
+	config, err := load()
+	if err != nil {
+		return usage(err)
+	}
+	log, err := newLogger(std.Err, config.Log)
+	if err != nil {
+		return usage(err)
+	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	a, err := New(ctx, Options{Config: config, Logger: log})
+	if err != nil {
+		return err
+	}
+	reloading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go a.reloadAt(reloading, hangup, load)
+	return a.Run(ctx)
+}
+
+// reloadAt reloads at each signal until ctx ends.
+func (a *App) reloadAt(ctx context.Context, signals <-chan os.Signal, load func() (configs.Config, error)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+		}
+		config, err := load()
+		if err == nil {
+			err = a.reload(config)
+		}
+		if err != nil {
+			a.log.Error("reload refused: nothing has changed", "error", err)
+			continue
+		}
+		a.log.Info("reloaded")
+	}
+}
+
+// newLogger makes the service's own log.
+func newLogger(to io.Writer, o configs.Log) (*slog.Logger, error) {
+	level, err := o.SlogLevel()
+	if err != nil {
+		return nil, err
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if o.Format == "json" {
+		return slog.New(slog.NewJSONHandler(to, options)), nil
+	}
+	return slog.New(slog.NewTextHandler(to, options)), nil
+}

@@ -1,0 +1,101 @@
+package app
+
+import (
+	"time"
+
+	"github.com/vegress/vegress/event"
+)
+
+// delivery is what travels to a shard: a parcel of events, or a new policy.
+// A policy takes effect between two parcels, for all that follow.
+type delivery struct {
+	parcel *parcel
+	policy *policy
+}
+
+// outlet takes what a shard lets out. Stamp gives the event its uid, which
+// findings refer to, before detectors see it; Add takes it for good.
+type outlet interface {
+	Stamp(ev *event.Event)
+	Add(ev *event.Event) error
+	Finding(f *event.Finding) error
+	Tick(now time.Time)
+	Flush()
+}
+
+// shard is the second half of the pipeline, for one part of all entities: one
+// goroutine, no locks.
+type shard struct {
+	index    int
+	in       chan delivery
+	analysis *analysis
+	out      outlet
+	clock    clock
+	report   func(*event.Finding)
+}
+
+// queueLength bounds the parcels that wait for a shard: at 64 events each,
+// about 4,000 events.
+const queueLength = 64
+
+// beat is how often a shard looks at the clock when nothing else happens; it
+// bounds how late a pack leaves and a quiet finding closes.
+const beat = 50 * time.Millisecond
+
+func newShard(index int, a *analysis, out outlet, c clock) *shard {
+	s := &shard{index: index, in: make(chan delivery, queueLength), analysis: a, out: out, clock: c}
+	s.report = func(f *event.Finding) { _ = s.out.Finding(f) } // a refusal is counted there
+	return s
+}
+
+// run handles what comes in until the channel closes, then ticks a last time
+// and lets everything out.
+func (s *shard) run() {
+	heart := time.NewTicker(beat)
+	defer heart.Stop()
+	for {
+		select {
+		case d, open := <-s.in:
+			if !open {
+				s.analysis.finish(s.report)
+				s.out.Flush()
+				return
+			}
+			s.deliver(d)
+		case now := <-heart.C:
+			s.beat(now)
+		}
+	}
+}
+
+func (s *shard) deliver(d delivery) {
+	if d.policy != nil {
+		s.analysis.adopt(d.policy)
+		return
+	}
+	p := d.parcel
+	for _, i := range p.mine[s.index] {
+		if i < 0 {
+			s.analysis.learn(&p.events[^i])
+			continue
+		}
+		s.handle(&p.events[i])
+	}
+	p.done()
+}
+
+// handle is the way of one event through its shard.
+func (s *shard) handle(ev *event.Event) {
+	s.out.Stamp(ev)
+	s.analysis.see(ev, s.report)
+	_ = s.out.Add(ev) // a refusal is counted there
+}
+
+// beat lets packs leave that have waited long enough, and lets time pass for
+// the detectors when no event does.
+func (s *shard) beat(wall time.Time) {
+	s.out.Tick(wall)
+	if len(s.in) == 0 {
+		s.analysis.pass(s.clock.at(wall), s.report)
+	}
+}
