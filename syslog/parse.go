@@ -48,7 +48,7 @@ func finish(m *Message) {
 	m.Text = strings.TrimPrefix(m.Text, bom)
 	if m.Malformed == WellFormed {
 		switch {
-		case m.Text == "":
+		case m.Text == "" && m.Data == "": // RFC 5424 allows structured data alone
 			m.Malformed = Empty
 		case !utf8.ValidString(m.Text):
 			m.Malformed = BadEncoding

@@ -62,7 +62,9 @@ type request struct {
 }
 
 func (a *request) parseVMware(s string) bool {
-	_, s = next(s) // the time
+	if s != "" && s[0] >= '0' && s[0] <= '9' {
+		_, s = next(s) // the time, unless ParseBody took it
+	}
 	for _, p := range [...]*string{
 		&a.method, &a.path, &a.version, &a.status, &a.detail, &a.flags, &a.bytesIn, &a.bytesOut,
 		&a.ms, &a.requestMS, &a.upstreamMS, &a.client, &a.server, &a.upLocal, &a.upRemote,
