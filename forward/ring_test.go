@@ -3,6 +3,7 @@ package forward_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -104,20 +105,41 @@ func TestRingWatchWithFilter(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, step := range []struct {
-		class string
-		n     int
-		lost  int64
-	}{{"network_activity", 20, 0}, {"dns_activity", 2, 0}, {"network_activity", 1, 0}, {"dns_activity", 4, 3}} {
+		class   string
+		n       int
+		pending uint64
+		lost    int64
+	}{{"network_activity", 20, 0, 0}, {"dns_activity", 2, 2, 0}, {"network_activity", 1, 2, 0}, {"dns_activity", 4, 4, 3}} {
 		for range step.n {
 			if _, err := js.Publish(t.Context(), "vegress.events."+step.class+".0.x", nil); err != nil {
 				t.Fatal(err)
 			}
 		}
+		awaitPending(t, st, "dns", step.pending)
 		if err := w.Poll(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if s := w.Stats()[0]; s.Lost != step.lost {
 			t.Errorf("after %+v: got %d lost", step, s.Lost)
 		}
+	}
+}
+
+// awaitPending waits until a consumer knows what was published: the server
+// tells it a moment later.
+func awaitPending(t *testing.T, st jetstream.Stream, consumer string, want uint64) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		c, err := st.Consumer(t.Context(), consumer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.CachedInfo().NumPending; got == want {
+			return
+		} else if time.Now().After(deadline) {
+			t.Fatalf("%d messages pending for %s, want %d", got, consumer, want)
+		}
+		time.Sleep(time.Millisecond)
 	}
 }

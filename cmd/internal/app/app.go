@@ -42,7 +42,8 @@ type App struct {
 	broker    *broker.Server
 	conn      *nats.Conn
 	publisher *forward.Publisher
-	uplink    *forward.Uplink
+	uplink    *forward.Uplink // nil: none
+	ring      *forward.RingWatch
 	inventory *inventory.Inventory
 	collector *collector
 	server    *server.Server
@@ -151,6 +152,9 @@ func (a *App) openPublisher(ctx context.Context) error {
 		return err
 	}
 	a.onStop("publisher", a.publisher.Close)
+	if a.ring, err = forward.NewRingWatch(a.conn, a.log); err != nil {
+		return err
+	}
 	if u := a.config.Forward.Uplink; u.URL != "" {
 		a.uplink = forward.NewUplink(u, a.forwardOptions(), a.conn)
 	}
@@ -262,6 +266,11 @@ func (a *App) background(ctx context.Context, parts *sync.WaitGroup) {
 	parts.Go(func() {
 		if err := a.inventory.Run(ctx); err != nil {
 			a.log.Error("the inventory stopped", "error", err)
+		}
+	})
+	parts.Go(func() {
+		if err := a.ring.Run(ctx); err != nil {
+			a.log.Error("the watch over the streams stopped", "error", err)
 		}
 	})
 	if a.uplink != nil {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -237,6 +238,14 @@ func (m metrics) store(s scrape) {
 	s.gauge("store_used_bytes", "Bytes that streams take.", float64(st.Used))
 	s.gauge("nats_connections", "NATS clients, this process included.", float64(st.Connections))
 	s.counter("nats_restarts_total", "Restarts of the embedded server after a write error.", float64(st.Restarts))
+	for _, ring := range m.app.ring.Stats() {
+		s.gauge("stream_messages", "Messages in a stream.", float64(ring.Messages), "stream", ring.Stream)
+		s.gauge("stream_bytes", "Bytes in a stream.", float64(ring.Bytes), "stream", ring.Stream)
+		if !ring.Oldest.IsZero() {
+			s.gauge("stream_oldest_seconds", "Age of the oldest message in a stream.", time.Since(ring.Oldest).Seconds(), "stream", ring.Stream)
+		}
+		s.counter("ring_lost_total", "Messages removed before a durable consumer acknowledged them.", float64(ring.Lost), "stream", ring.Stream)
+	}
 }
 
 func (m metrics) uplink(s scrape) {
