@@ -27,6 +27,9 @@ import (
 const asCommand = "VEGRESS_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asDiscard) != "" {
+		discard()
+	}
 	if os.Getenv(asCommand) != "" {
 		stopProfile := profileCommand()
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
