@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,29 +28,38 @@ import (
 type Options struct {
 	Config configs.Config
 	Logger *slog.Logger
+	// Level is that of Logger, for a reload to change; nil: it stays.
+	Level *slog.LevelVar
 	// Clock gives the events' time at a moment of the wall's; nil: the same.
 	Clock func(wall time.Time) time.Time
+	// StopWithin bounds the drain at the end of Run; 0: 30 s. What is not
+	// acknowledged by then is dropped, counted, and an error of Run.
+	StopWithin time.Duration
 }
 
 // App is the running service: everything between the sockets and NATS. New
 // builds it from its end to its beginning, Run serves, and what was built is
 // stopped in the reverse order.
 type App struct {
-	config configs.Config
-	log    *slog.Logger
-	clock  clock
+	config     configs.Config
+	log        *slog.Logger
+	level      *slog.LevelVar
+	clock      clock
+	stopWithin time.Duration
 
 	broker    *broker.Server
 	conn      *nats.Conn
 	publisher *forward.Publisher
 	uplink    *forward.Uplink // nil: none
 	ring      *forward.RingWatch
+	directory *forward.Directory
 	inventory *inventory.Inventory
 	collector *collector
 	server    *server.Server
 	admin     net.Listener // nil: none
 
 	health   health
+	stopped  bool // the shards' queues are closed; guarded by collector.gate
 	cleanups []cleanup
 }
 
@@ -63,6 +73,8 @@ const (
 	startTimeout = 30 * time.Second
 	stopTimeout  = 30 * time.Second
 	maxShards    = 8
+	// directoryEvery is how far the bucket of VMs may be behind.
+	directoryEvery = 15 * time.Second
 )
 
 // snapshotName is the inventory's file in the data folder.
@@ -71,7 +83,7 @@ const snapshotName = "inventory.json.gz"
 // New opens the store, binds the sockets and compiles the policy. Nothing is
 // received before Run.
 func New(ctx context.Context, o Options) (*App, error) {
-	a := &App{config: o.Config, log: o.Logger, clock: clock{of: o.Clock}}
+	a := &App{config: o.Config, log: o.Logger, level: cmp.Or(o.Level, new(slog.LevelVar)), clock: clock{of: o.Clock}, stopWithin: cmp.Or(o.StopWithin, stopTimeout)}
 	for _, build := range []func(context.Context) error{a.openStore, a.openInventory, a.openPipeline, a.openListeners} {
 		if err := build(ctx); err != nil {
 			return nil, errors.Join(err, a.stop())
@@ -153,6 +165,9 @@ func (a *App) openPublisher(ctx context.Context) error {
 	}
 	a.onStop("publisher", a.publisher.Close)
 	if a.ring, err = forward.NewRingWatch(a.conn, a.log); err != nil {
+		return err
+	}
+	if a.directory, err = forward.NewDirectory(ctx, a.conn); err != nil {
 		return err
 	}
 	if u := a.config.Forward.Uplink; u.URL != "" {
@@ -268,6 +283,7 @@ func (a *App) background(ctx context.Context, parts *sync.WaitGroup) {
 			a.log.Error("the inventory stopped", "error", err)
 		}
 	})
+	parts.Go(func() { a.publishInventory(ctx) })
 	parts.Go(func() {
 		if err := a.ring.Run(ctx); err != nil {
 			a.log.Error("the watch over the streams stopped", "error", err)
@@ -295,6 +311,28 @@ func (a *App) background(ctx context.Context, parts *sync.WaitGroup) {
 	})
 }
 
+// publishInventory keeps the bucket of VMs in line with the inventory, once
+// that is known, until ctx ends.
+func (a *App) publishInventory(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-a.inventory.Ready():
+	}
+	tick := time.NewTicker(directoryEvery)
+	defer tick.Stop()
+	for {
+		if _, err := a.directory.Update(ctx, a.inventory.VMs()); err != nil && ctx.Err() == nil {
+			a.log.Warn("the inventory's bucket is behind", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
 // serve is the way of the lines, from when the inventory can answer to the
 // last line's acknowledgement.
 func (a *App) serve(ctx context.Context) error {
@@ -305,17 +343,51 @@ func (a *App) serve(ctx context.Context) error {
 	for _, s := range a.collector.shards {
 		shards.Go(s.run)
 	}
+	drained := a.boundDrain(ctx)
 	a.health.ready.Store(true)
 	a.log.Info("ready", "syslog", a.listeners(), "nats", a.broker.ClientURL(), "http", a.adminAddr())
 	err := a.server.Run(ctx)
 	a.health.ready.Store(false)
+	a.closeQueues()
+	shards.Wait()
+	err = errors.Join(err, a.publisher.Flush(context.Background())) // ends: see boundDrain
+	return errors.Join(err, drained())
+}
+
+// boundDrain keeps the drain that begins when ctx ends within its time: a
+// store that does not acknowledge holds up the shards, and they the sockets,
+// until the publisher closes. The caller says when everything is drained, and
+// is told what was lost.
+func (a *App) boundDrain(ctx context.Context) (drained func() error) {
+	done, lost := make(chan struct{}), make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		limit, cancel := context.WithTimeout(context.Background(), a.stopWithin)
+		defer cancel()
+		select {
+		case <-done:
+			lost <- nil
+			return
+		case <-limit.Done():
+		}
+		if err := a.publisher.Close(limit); err != nil {
+			lost <- fmt.Errorf("drain within %s: %w", a.stopWithin, err)
+			return
+		}
+		lost <- nil
+	}()
+	return func() error { close(done); return <-lost }
+}
+
+// closeQueues lets the shards end, after the last session. No reload comes
+// behind it.
+func (a *App) closeQueues() {
+	a.collector.gate.Lock()
+	defer a.collector.gate.Unlock()
+	a.stopped = true
 	for _, s := range a.collector.shards {
 		close(s.in)
 	}
-	shards.Wait()
-	drain, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	defer cancel()
-	return errors.Join(err, a.publisher.Flush(drain))
 }
 
 // awaitInventory holds the first line back until the inventory can answer, or
@@ -369,26 +441,4 @@ func (a *App) adminAddr() string {
 		return ""
 	}
 	return a.admin.Addr().String()
-}
-
-// reload puts a new configuration in force, as far as that goes without a
-// restart. The gate keeps batches out meanwhile: all that was enriched with
-// the old roles is queued before the policy, all that follows after it.
-func (a *App) reload(c configs.Config) error {
-	p, err := compile(&c)
-	if err != nil {
-		return err
-	}
-	if err := a.server.Reload(a.serverOptions(&c)); err != nil {
-		return err
-	}
-	a.collector.gate.Lock()
-	defer a.collector.gate.Unlock()
-	if err := a.inventory.SetRoles(p.roles); err != nil {
-		return err
-	}
-	for _, s := range a.collector.shards {
-		s.in <- delivery{policy: p}
-	}
-	return nil
 }

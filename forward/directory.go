@@ -1,0 +1,79 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/vegress/vegress/event"
+)
+
+// Directory keeps InventoryBucket: the whole context of each VM, as JSON under
+// the key "<vcenter>.<instance_uuid>". Events carry only the slim part of it.
+// It is used from one goroutine.
+type Directory struct {
+	kv    jetstream.KeyValue
+	known map[string]*event.VM // what is in the bucket; nil: from an earlier run
+}
+
+// NewDirectory opens the bucket that Ensure made.
+func NewDirectory(ctx context.Context, nc *nats.Conn) (*Directory, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, fmt.Errorf("use JetStream: %w", err)
+	}
+	kv, err := js.KeyValue(ctx, InventoryBucket)
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", InventoryBucket, err)
+	}
+	d := &Directory{kv: kv, known: map[string]*event.VM{}}
+	keys, err := kv.ListKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list bucket %s: %w", InventoryBucket, err)
+	}
+	defer func() { _ = keys.Stop() }()
+	for key := range keys.Keys() {
+		d.known[key] = nil
+	}
+	return d, nil
+}
+
+// Update brings the bucket in line with vms, which are all there are: what
+// changed is written, what is gone is deleted. After an error, the next Update
+// goes on where this one ended.
+func (d *Directory) Update(ctx context.Context, vms []*event.VM) (changed int, err error) {
+	here := make(map[string]bool, len(vms))
+	for _, vm := range vms {
+		key := directoryKey(vm)
+		here[key] = true
+		if d.known[key] == vm {
+			continue
+		}
+		if _, err := d.kv.Put(ctx, key, vm.AppendJSON(nil)); err != nil {
+			return changed, fmt.Errorf("write %s to bucket %s: %w", key, InventoryBucket, err)
+		}
+		d.known[key] = vm
+		changed++
+	}
+	for key := range d.known {
+		if here[key] {
+			continue
+		}
+		if err := d.kv.Delete(ctx, key); err != nil && !errors.Is(err, jetstream.ErrKeyNotFound) {
+			return changed, fmt.Errorf("delete %s from bucket %s: %w", key, InventoryBucket, err)
+		}
+		delete(d.known, key)
+		changed++
+	}
+	return changed, nil
+}
+
+func directoryKey(vm *event.VM) string {
+	if vm.InstanceUUID == "" {
+		return vm.VCenter + "." + vm.MoRef
+	}
+	return vm.VCenter + "." + vm.InstanceUUID
+}
