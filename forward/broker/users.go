@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/crypto/bcrypt"
 )
 
 // Role is what a user of the server may do.
@@ -93,13 +94,17 @@ func isHash(password string) bool {
 	return len(password) > 4 && password[:2] == "$2" && password[3] == '$'
 }
 
-// serverHash writes a bcrypt hash as nats-server knows it: $2b$ and $2y$ are
-// the same algorithm, and would be taken for plain text.
+// serverHash is a password as nats-server should hold it: hashed. $2b$ and
+// $2y$ are the same algorithm as $2a$, but would be taken for plain text.
 func serverHash(password string) string {
 	if isHash(password) {
 		return "$2a$" + password[4:]
 	}
-	return password
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil { // longer than bcrypt takes
+		return password
+	}
+	return string(hash)
 }
 
 func (u User) validate(seen map[string]bool) error {
@@ -132,7 +137,7 @@ func isToken(name string) bool {
 // accounts turns users into those of nats-server, the process's own among
 // them, and names the user that a client without credentials becomes.
 func accounts(users []User, internalPassword string) (list []*server.User, noAuth string) {
-	list = []*server.User{{Username: internalUser, Password: internalPassword}}
+	list = []*server.User{{Username: internalUser, Password: serverHash(internalPassword)}}
 	for _, u := range users {
 		list = append(list, &server.User{
 			Username:    u.Name,
