@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
@@ -206,10 +207,23 @@ func listHook(from, to reflect.Type, value any) (any, error) {
 	return parts, nil
 }
 
-// flatten puts the decoder's list of faults on one line.
+// flatten puts the decoder's list of faults on one line, in the words of the
+// configuration file.
 func flatten(err error) error {
-	return errors.New(strings.Join(strings.Fields(err.Error()), " "))
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	text = strings.TrimPrefix(text, "decoding failed due to the following error(s): ")
+	text = unknownKeys.ReplaceAllStringFunc(text, func(found string) string {
+		part := unknownKeys.FindStringSubmatch(found)
+		if part[1] != "" {
+			part[1] += "."
+		}
+		return "unknown key " + part[1] + strings.ReplaceAll(part[2], ", ", ", "+part[1])
+	})
+	return errors.New(text)
 }
+
+// unknownKeys is how mapstructure names them: where they stand, and which.
+var unknownKeys = regexp.MustCompile(`'([^']*)' has invalid keys: ([^ ]+(?:, [^ ]+)*)`)
 
 // fill puts in what depends on the machine.
 func (c *Config) fill() error {

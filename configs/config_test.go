@@ -64,8 +64,8 @@ justifications:
 // TestRefused: what is wrong is named by its key and its value.
 func TestRefused(t *testing.T) {
 	tests := []struct{ name, text, want string }{
-		{"unknown key", "rolls: []", "rolls"},
-		{"unknown nested key", "forward: {lisen: x}", "lisen"},
+		{"unknown key", "rolls: []", "configuration: unknown key rolls"},
+		{"unknown nested keys", "forward: {lisen: x, tlss: y}", "unknown key forward.lisen, forward.tlss"},
 		{"no YAML", "a: [", "read configuration"},
 		{"size", "limits: {message: 64parsecs}", "64parsecs"},
 		{"bytes", "forward: {events: {max_bytes: much}}", "much"},
