@@ -223,7 +223,7 @@ func flatten(err error) error {
 }
 
 // unknownKeys is how mapstructure names them: where they stand, and which.
-var unknownKeys = regexp.MustCompile(`'([^']*)' has invalid keys: ([^ ]+(?:, [^ ]+)*)`)
+var unknownKeys = regexp.MustCompile(`'([^']*)' has invalid keys: ([^ ,]+(?:, [^ ,]+)*)`)
 
 // fill puts in what depends on the machine.
 func (c *Config) fill() error {
