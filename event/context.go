@@ -91,15 +91,22 @@ type Entity struct {
 	Addr netip.Addr // only when Key is empty
 }
 
+// How an entity's wire form begins, and what stands for none.
+const (
+	hostPrefix = "host:"
+	addrPrefix = "addr:"
+	noEntity   = "none"
+)
+
 // String is the entity's wire form: "vm:...", "host:..." or "addr:...".
 func (n Entity) String() string {
 	if n.Key != "" {
 		return n.Key
 	}
 	if n.Addr.IsValid() {
-		return "addr:" + n.Addr.String()
+		return addrPrefix + n.Addr.String()
 	}
-	return "none"
+	return noEntity
 }
 
 // Verdict is the answer to "is this connection justified?".

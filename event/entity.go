@@ -11,29 +11,61 @@ import (
 // the source is not known, or is the machine that reports, then that machine.
 // For all other classes it is the machine that reports. It allocates only
 // where a host is not in the inventory.
-func (e *Event) Entity() Entity {
-	switch e.Class {
-	case NetworkActivity, HTTPActivity, DNSActivity, SSHActivity:
-		return e.sourceEntity()
-	}
-	return e.Device.entity()
+func (e *Event) Entity() Entity { return e.actor().entity() }
+
+// AppendEntity appends the wire form of e's Entity to dst, as Entity.String
+// gives it, and returns the extended buffer.
+func (e *Event) AppendEntity(dst []byte) []byte { return e.actor().append(dst) }
+
+// actor is an Entity whose text is not made yet: a key, or else a host's name,
+// or else an address.
+type actor struct {
+	key, host string
+	addr      netip.Addr
 }
 
-func (e *Event) sourceEntity() Entity {
+func (a actor) entity() Entity {
+	if a.host != "" {
+		return Entity{Key: hostPrefix + strings.ToLower(a.host)}
+	}
+	return Entity{Key: a.key, Addr: a.addr}
+}
+
+func (a actor) append(dst []byte) []byte {
+	switch {
+	case a.key != "":
+		return append(dst, a.key...)
+	case a.host != "":
+		return append(append(dst, hostPrefix...), strings.ToLower(a.host)...)
+	case a.addr.IsValid():
+		return a.addr.AppendTo(append(dst, addrPrefix...))
+	}
+	return append(dst, noEntity...)
+}
+
+func (e *Event) actor() actor {
+	switch e.Class {
+	case NetworkActivity, HTTPActivity, DNSActivity, SSHActivity:
+		return e.source()
+	}
+	return e.Device.actor()
+}
+
+func (e *Event) source() actor {
 	src := &e.Src
 	switch {
 	case src.Context.VM != nil && src.Context.VM.Key != "":
-		return Entity{Key: src.Context.VM.Key}
+		return actor{key: src.Context.VM.Key}
 	case src.Context.Host != nil:
-		return Entity{Key: src.Context.Host.key()}
+		return src.Context.Host.actor()
 	case e.Device.is(src):
-		return e.Device.entity()
+		return e.Device.actor()
 	case src.IP.IsValid():
-		return Entity{Addr: plainAddr(src.IP)}
+		return actor{addr: plainAddr(src.IP)}
 	case src.Hostname != "":
-		return Entity{Key: hostKey(src.Hostname)}
+		return actor{host: src.Hostname}
 	}
-	return e.Device.entity()
+	return e.Device.actor()
 }
 
 // is says that p is the device itself.
@@ -44,24 +76,22 @@ func (d *Device) is(p *Endpoint) bool {
 	return p.Hostname != "" && strings.EqualFold(p.Hostname, d.Hostname)
 }
 
-func (d *Device) entity() Entity {
+func (d *Device) actor() actor {
 	switch {
 	case d.Host != nil:
-		return Entity{Key: d.Host.key()}
+		return d.Host.actor()
 	case d.Hostname != "":
-		return Entity{Key: hostKey(d.Hostname)}
+		return actor{host: d.Hostname}
 	}
-	return Entity{Addr: plainAddr(d.IP)}
+	return actor{addr: plainAddr(d.IP)}
 }
 
-func (h *Host) key() string {
+func (h *Host) actor() actor {
 	if h.Key != "" {
-		return h.Key
+		return actor{key: h.Key}
 	}
-	return hostKey(h.Name)
+	return actor{host: h.Name}
 }
-
-func hostKey(name string) string { return "host:" + strings.ToLower(name) }
 
 // plainAddr is one address for all the ways to write it.
 func plainAddr(ip netip.Addr) netip.Addr { return ip.Unmap().WithZone("") }

@@ -46,6 +46,9 @@ func TestEntity(t *testing.T) {
 			if got := tt.ev.Entity().String(); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
+			if got := string(tt.ev.AppendEntity(nil)); got != tt.want {
+				t.Errorf("appended: got %q, want %q", got, tt.want)
+			}
 		})
 	}
 }
@@ -55,6 +58,11 @@ func TestEntityAllocs(t *testing.T) {
 	var sink event.Entity
 	if n := testing.AllocsPerRun(100, func() { sink = ev.Entity() }); n != 0 || sink.Key == "" {
 		t.Errorf("Entity allocates %v times, want none", n)
+	}
+	ev.Src = event.Endpoint{Hostname: "host.not.in.the.inventory"}
+	buf := make([]byte, 0, 64)
+	if n := testing.AllocsPerRun(100, func() { buf = ev.AppendEntity(buf[:0]) }); n != 0 || len(buf) == 0 {
+		t.Errorf("AppendEntity allocates %v times, want none", n)
 	}
 }
 

@@ -135,7 +135,7 @@ type Event struct {
 
 	UID     string // metadata.uid; unique for ever
 	LogName string // the program or channel that wrote the record: "vmkernel", "hostd", "dfwpktlogs"
-	Message string // the record's own text, where no typed member says it better
+	Message string // a Base Event's text, without the record's header; Raw and typed members say it in all other classes
 	Raw     string // the input record, byte for byte; pieces joined by "\n"
 	Records int    // input records in it: 1, or the number of pieces put together
 

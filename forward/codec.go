@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
 	"github.com/nats-io/nats.go"
@@ -41,7 +42,7 @@ type snappyBlock struct{}
 func (snappyBlock) encoding() string { return CompressSnappy }
 
 func (snappyBlock) compress(dst, src []byte) []byte {
-	return snappy.Encode(dst[:cap(dst)], src)
+	return s2.EncodeSnappy(dst[:cap(dst)], src)
 }
 
 type zstdFrame struct{ enc *zstd.Encoder }

@@ -1,8 +1,6 @@
 package forward
 
 import (
-	"hash/fnv"
-	"io"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -131,7 +129,8 @@ func (p *Packer) Finding(f *event.Finding) error { return p.pub.Finding(f) }
 func (p *Packer) pack(ev *event.Event) *pack {
 	key := packKey{class: ev.WireClass()}
 	if n := p.pub.opts.Partitions; n > 1 {
-		key.partition = partition(ev.Entity(), n)
+		var entity [128]byte
+		key.partition = partition(ev.AppendEntity(entity[:0]), n)
 	}
 	if p.recent != nil && p.recent.key == key {
 		return p.recent
@@ -145,18 +144,25 @@ func (p *Packer) pack(ev *event.Event) *pack {
 	return k
 }
 
-// partition is the one that nats-server's partition() gives for the entity.
-func partition(n event.Entity, partitions int) uint32 {
-	h := fnv.New32a()
-	_, _ = io.WriteString(h, n.String())
-	return h.Sum32() % uint32(partitions)
+// partition is the one that nats-server's partition() gives for an entity in
+// its wire form: FNV-1a of 32 bits.
+func partition(entity []byte, partitions int) uint32 {
+	const offset, prime = 2166136261, 16777619
+	h := uint32(offset)
+	for _, c := range entity {
+		h = (h ^ uint32(c)) * prime
+	}
+	return h % uint32(partitions)
 }
 
-// uidChunk is how many uids are made at once.
-const uidChunk = 16
+// How many uids are made at once: few in a pack that may never fill.
+const (
+	minUIDs = 4
+	maxUIDs = 64
+)
 
 // nextUID cuts the next uid from a string that holds several: one allocation
-// for uidChunk of them.
+// for as many as the pack has events already.
 func (k *pack) nextUID(pub *Publisher) string {
 	if k.id == "" {
 		k.id, k.given, k.uids = pub.nextID(), 0, ""
@@ -172,8 +178,9 @@ func (k *pack) nextUID(pub *Publisher) string {
 }
 
 func (k *pack) moreUIDs() string {
-	b := make([]byte, 0, uidChunk*(len(k.id)+5))
-	for i := k.given; i < k.given+uidChunk; i++ {
+	count := min(max(k.given, minUIDs), maxUIDs)
+	b := make([]byte, 0, count*(len(k.id)+1+digits(k.given+count)))
+	for i := k.given; i < k.given+count; i++ {
 		b = append(b, k.id...)
 		b = append(b, '-')
 		b = strconv.AppendInt(b, int64(i), 10)

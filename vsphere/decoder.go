@@ -151,9 +151,13 @@ func (d *Decoder) Decode(m *syslog.Message, ev *event.Event) {
 	p.plain[shard].n.Add(1)
 }
 
-// settle drops the direction of a login that came over no network, as far as
-// the record says.
+// settle drops what says nothing more: the text of a record whose meaning is in
+// typed members (Raw has it still), and the direction of a login that came over
+// no network, as far as the record says.
 func settle(ev *event.Event) {
+	if ev.Class != event.BaseEvent {
+		ev.Message = ""
+	}
 	if ev.Class == event.Authentication && !ev.Src.IP.IsValid() && ev.Src.Hostname == "" {
 		ev.Direction = event.DirectionUnknown
 	}

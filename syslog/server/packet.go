@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/net/ipv6"
 )
 
 // Sizes of UDP.
@@ -21,7 +19,8 @@ const (
 
 // packetSocket is a UDP socket.
 type packetSocket struct {
-	conn *net.UDPConn
+	conn   *net.UDPConn
+	reader *datagrams
 	address
 	lost  atomic.Uint64 // drops of the kernel, as of the socket's closing
 	known atomic.Bool
@@ -41,7 +40,12 @@ func bindUDP(a address, log *slog.Logger) (*packetSocket, error) {
 		log.Warn("the kernel grants a smaller UDP receive buffer than asked for: bursts may be lost; raise net.core.rmem_max, or grant CAP_NET_ADMIN",
 			"listener", a.spec, "asked", receiveBuffer, "granted", granted, "sysctl", "net.core.rmem_max=8388608")
 	}
-	return &packetSocket{conn: conn, address: a}, nil
+	reader, err := newDatagrams(conn)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &packetSocket{conn: conn, reader: reader, address: a}, nil
 }
 
 // drops is how many datagrams the kernel dropped for a full buffer.
@@ -64,12 +68,7 @@ func (p *packetSocket) close() {
 func (s *Server) receive(p *packetSocket) {
 	r := &receiver{
 		server: s, socket: p,
-		batch:   ipv6.NewPacketConn(p.conn),
 		session: s.handler.Open(Source{Transport: "udp", Local: p.spec, Conn: s.conns.Add(1)}),
-	}
-	memory := make([]byte, MaxBatch*maxDatagram) // touched only as far as datagrams are long
-	for i := range r.messages {
-		r.messages[i].Buffers = [][]byte{memory[i*maxDatagram : (i+1)*maxDatagram]}
 	}
 	for r.read() {
 	}
@@ -79,16 +78,14 @@ func (s *Server) receive(p *packetSocket) {
 
 // receiver is one UDP socket at work.
 type receiver struct {
-	server   *Server
-	socket   *packetSocket
-	batch    *ipv6.PacketConn
-	messages [MaxBatch]ipv6.Message
-	lines    [MaxBatch]Line
-	out      Batch
-	session  Session
-	called   time.Time
-	wait     time.Duration
-	due      time.Time
+	server  *Server
+	socket  *packetSocket
+	lines   [MaxBatch]Line
+	out     Batch
+	session Session
+	called  time.Time
+	wait    time.Duration
+	due     time.Time
 }
 
 // read does one read of a batch and hands it on; false: it was the last.
@@ -98,11 +95,11 @@ func (r *receiver) read() bool {
 		return false
 	}
 	r.setDeadline(now)
-	n, err := r.batch.ReadBatch(r.messages[:], 0)
+	n, err := r.socket.reader.read()
 	now = time.Now()
 	switch {
 	case err == nil:
-		r.pass(now, r.messages[:n])
+		r.pass(now, n)
 		return true
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return r.quiet(now)
@@ -138,62 +135,53 @@ func (r *receiver) quiet(now time.Time) bool {
 	return true
 }
 
-// pass hands on the datagrams of a read, as one batch with one string.
-func (r *receiver) pass(now time.Time, messages []ipv6.Message) {
+// pass hands on the n datagrams of a read, as one batch with one string.
+func (r *receiver) pass(now time.Time, n int) {
 	p := r.server.policy.Load()
-	r.server.count.datagrams.Add(uint64(len(messages)))
-	var spans [MaxBatch]int
-	n, total := 0, 0
-	for i := range messages {
-		peer, ok := r.admit(&messages[i], p, now)
-		text := content(&messages[i])
-		if !ok || len(text) == 0 {
+	r.server.count.datagrams.Add(uint64(n))
+	var texts [MaxBatch][]byte
+	used, total := 0, 0
+	for i := range n {
+		text, peer := r.socket.reader.at(i)
+		text = trimEnd(text)
+		if !r.admit(peer, p, now) || len(text) == 0 {
 			continue
 		}
-		r.lines[n] = Line{Peer: peer, Truncated: len(text) > int(p.limits.Message)}
-		text = text[:min(len(text), int(p.limits.Message))]
-		messages[n].Buffers[0], messages[i].Buffers[0] = messages[i].Buffers[0], messages[n].Buffers[0]
-		spans[n] = len(text)
-		total += len(text)
-		n++
+		r.lines[used] = Line{Peer: peer, Truncated: len(text) > int(p.limits.Message)}
+		texts[used] = text[:min(len(text), int(p.limits.Message))]
+		total += len(texts[used])
+		used++
 	}
-	if n == 0 {
+	if used == 0 {
 		return
 	}
 	var b strings.Builder
 	b.Grow(total)
-	for i, length := range spans[:n] {
-		b.Write(messages[i].Buffers[0][:length])
+	for _, text := range texts[:used] {
+		b.Write(text)
 	}
 	all := b.String()
-	for i, length := range spans[:n] {
-		r.lines[i].Text, all = all[:length], all[length:]
+	for i, text := range texts[:used] {
+		r.lines[i].Text, all = all[:len(text)], all[len(text):]
 	}
-	r.out = Batch{Received: now, Lines: r.lines[:n]}
+	r.out = Batch{Received: now, Lines: r.lines[:used]}
 	r.wait = r.server.hand(r.session, &r.out)
 	r.called = now
-	clear(r.lines[:n])
+	clear(r.lines[:used])
 }
 
-// admit tells a datagram's sender, and whether it may send.
-func (r *receiver) admit(m *ipv6.Message, p *policy, now time.Time) (netip.AddrPort, bool) {
-	from, ok := m.Addr.(*net.UDPAddr)
-	if !ok {
-		return netip.AddrPort{}, len(p.allowed) == 0
-	}
-	ap := from.AddrPort()
-	peer := netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+// admit tells whether the sender of a datagram may send.
+func (r *receiver) admit(peer netip.AddrPort, p *policy, now time.Time) bool {
 	if p.allows(peer.Addr()) {
-		return peer, true
+		return true
 	}
 	r.server.count.refused[refusedDatagram].Add(1)
 	r.server.notices.note(now, refusedDatagram, "listener", r.socket.spec, "peer", peer)
-	return peer, false
+	return false
 }
 
-// content is a datagram's record, without a line's end.
-func content(m *ipv6.Message) []byte {
-	text := m.Buffers[0][:m.N]
+// trimEnd drops a line's end off a datagram's record.
+func trimEnd(text []byte) []byte {
 	for len(text) > 0 {
 		switch text[len(text)-1] {
 		case '\n', '\r', 0:

@@ -165,6 +165,40 @@ func TestTCPFramings(t *testing.T) {
 	}
 }
 
+// TestUDPPeers: a datagram's sender is told for both families, and an IPv4
+// address is one also on a socket of IPv6.
+func TestUDPPeers(t *testing.T) {
+	for _, tt := range []struct{ listen, from string }{
+		{"udp://127.0.0.1:0", "127.0.0.1"},
+		{"udp://[::1]:0", "::1"},
+		{"udp://[::]:0", "127.0.0.1"},
+	} {
+		t.Run(tt.listen, func(t *testing.T) {
+			h := &collector{}
+			if probe, err := net.ListenPacket("udp", strings.TrimPrefix(tt.listen, "udp://")); err != nil {
+				t.Skipf("not on this machine: %v", err)
+			} else {
+				probe.Close()
+			}
+			s, stop := start(t, server.Options{Listen: []string{tt.listen}}, h)
+			_, port, _ := net.SplitHostPort(s.Addrs()[0].String())
+			c, err := net.Dial("udp", net.JoinHostPort(tt.from, port))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if _, err := c.Write([]byte("<14>hello\n")); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the line", func() bool { return len(h.texts()) == 1 })
+			stop()
+			if got, want := h.lines[0].Peer.String(), c.LocalAddr().String(); got != want || h.lines[0].Text != "<14>hello" {
+				t.Errorf("got %q from %s, want it from %s", h.lines[0].Text, got, want)
+			}
+		})
+	}
+}
+
 func TestUDP(t *testing.T) {
 	for _, listen := range []string{"udp://127.0.0.1:0", "udp://[::1]:0"} {
 		h := &collector{}

@@ -84,10 +84,18 @@ func (l *look) hostNamed(name string) *hostState {
 	if h := l.hosts.find(l.hosts.hash.folded(name, kindName)); h != nil {
 		return l.oneHost(h)
 	}
+	if !mayBeAddr(name) {
+		return nil
+	}
 	if a, err := netip.ParseAddr(name); err == nil {
 		return l.hostAt(a)
 	}
 	return nil
+}
+
+// mayBeAddr keeps names from the parser of addresses, whose errors allocate.
+func mayBeAddr(s string) bool {
+	return s != "" && s[0]-'0' <= 9 || strings.IndexByte(s, ':') >= 0
 }
 
 // oneHost picks the only host, or the one that wrote the log: addresses of

@@ -55,6 +55,10 @@ type Options struct {
 	// are kept for logs that arrive late; 0: 6 hours.
 	Retention time.Duration
 
+	// AllTags reads every tag (at most 10,000 to a vCenter), not only those
+	// that a role names: for a copy that other roles will be asked of.
+	AllTags bool
+
 	UserAgent string       // "vegress/1.2.3", in vCenter's list of sessions
 	Logger    *slog.Logger // nil: no log
 }

@@ -49,8 +49,8 @@ func (l *loop) followTags(ctx context.Context) {
 	}
 }
 
-// pollTags reads which objects have the tags that roles ask for. When that
-// fails, the tags stay as they were.
+// pollTags reads which objects have the tags that roles ask for, or all with
+// Options.AllTags. When that fails, the tags stay as they were.
 func (l *loop) pollTags(ctx context.Context) {
 	if l.inv.now().Before(l.noTagsBefore) {
 		return
@@ -61,7 +61,7 @@ func (l *loop) pollTags(ctx context.Context) {
 	r := l.inv.roles
 	l.inv.mu.Unlock()
 	found := map[string][]string{}
-	if r.useTags() {
+	if r.useTags() || l.inv.opts.AllTags {
 		err := l.session.REST(ctx, func(c *rest.Client) error {
 			clear(found)
 			return l.readTags(ctx, tags.NewManager(c), r, found)
@@ -95,7 +95,7 @@ func (l *loop) tagsFailed(ctx context.Context, err error) {
 
 // readTags fills found: the tags of each object, by its MoRef.
 func (l *loop) readTags(ctx context.Context, m *tags.Manager, r *roles, found map[string][]string) error {
-	ids, err := l.tagBook.wanted(ctx, m, r)
+	ids, err := l.tagBook.wanted(ctx, m, func(name string) bool { return l.inv.opts.AllTags || r.usesTag(name) })
 	if err != nil {
 		return err
 	}
@@ -115,8 +115,8 @@ func (l *loop) readTags(ctx context.Context, m *tags.Manager, r *roles, found ma
 	return nil
 }
 
-// wanted gives the ids of the tags that roles ask for.
-func (b *tagBook) wanted(ctx context.Context, m *tags.Manager, r *roles) ([]string, error) {
+// wanted gives the ids of the tags whose "category/name" uses says yes to.
+func (b *tagBook) wanted(ctx context.Context, m *tags.Manager, uses func(name string) bool) ([]string, error) {
 	if b.polls++; b.polls%renameTurn == 0 {
 		clear(b.names)
 		clear(b.categories)
@@ -131,7 +131,7 @@ func (b *tagBook) wanted(ctx context.Context, m *tags.Manager, r *roles) ([]stri
 		if err != nil {
 			return nil, err
 		}
-		if r.usesTag(name) {
+		if uses(name) {
 			out = append(out, id)
 		}
 	}

@@ -2,8 +2,6 @@ package app
 
 import (
 	"hash/maphash"
-	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -54,7 +52,8 @@ func (p *parcel) full() bool { return p.used >= maxParcel }
 func (p *parcel) route() {
 	i := int32(p.used - 1)
 	ev := &p.events[i]
-	owner := shardOf(ev.Entity(), len(p.mine))
+	var entity [128]byte
+	owner := shardOf(ev.AppendEntity(entity[:0]), len(p.mine))
 	for s := range p.mine {
 		switch {
 		case s == owner:
@@ -65,27 +64,17 @@ func (p *parcel) route() {
 	}
 }
 
-// shardOf is the shard that keeps the state of an entity: always the same one
-// for as long as the process runs.
-func shardOf(n event.Entity, shards int) int {
+// shardOf is the shard that keeps the state of an entity, by its wire form:
+// always the same one for as long as the process runs.
+func shardOf(entity []byte, shards int) int {
 	if shards == 1 {
 		return 0
 	}
-	if n.Key != "" {
-		return int(maphash.String(shardSeed, n.Key) % uint64(shards))
-	}
-	return int(maphash.Comparable(shardSeed, n.Addr) % uint64(shards))
+	return int(maphash.Bytes(shardSeed, entity) % uint64(shards))
 }
 
-// shardOfKey is shardOf for an entity's wire form.
-func shardOfKey(entity string, shards int) int {
-	if text, ok := strings.CutPrefix(entity, "addr:"); ok {
-		if addr, err := netip.ParseAddr(text); err == nil {
-			return shardOf(event.Entity{Addr: addr}, shards)
-		}
-	}
-	return shardOf(event.Entity{Key: entity}, shards)
-}
+// shardOfKey is shardOf for an entity's wire form in a string.
+func shardOfKey(entity string, shards int) int { return shardOf([]byte(entity), shards) }
 
 var shardSeed = maphash.MakeSeed()
 
