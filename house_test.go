@@ -28,7 +28,7 @@ var rooms = map[string]room{
 	"event":                {nil, std},
 	"event/eventtest":      {[]string{"event"}, []string{"github.com/santhosh-tekuri/jsonschema/v6"}},
 	"syslog":               {nil, []string{"github.com/influxdata/go-syslog/v3"}},
-	"syslog/server":        {[]string{"syslog"}, []string{"golang.org/x/net", "golang.org/x/sys"}},
+	"syslog/server":        {[]string{"syslog"}, std},
 	"vsphere":              {[]string{"event", "syslog"}, std},
 	"vsphere/esxi":         {[]string{"vsphere", "event", "syslog"}, std},
 	"vsphere/vcenter":      {[]string{"vsphere", "event", "syslog"}, std},

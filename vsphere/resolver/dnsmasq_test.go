@@ -46,8 +46,10 @@ func TestDnsmasq(t *testing.T) {
 }
 
 func TestDnsmasqLeavesOthers(t *testing.T) {
-	for _, text := range []string{"", "forwarded api.example.com to 192.0.2.53", "started, version 2.90 cachesize 150",
-		"query[A] api.example.com", "reply api.example.com", "17"} {
+	for _, text := range []string{
+		"", "forwarded api.example.com to 192.0.2.53", "started, version 2.90 cachesize 150",
+		"query[A] api.example.com", "reply api.example.com", "17",
+	} {
 		if ev, ok := recognize(text); ok {
 			t.Errorf("%q: recognized as %+v", text, ev)
 		}

@@ -16,6 +16,3 @@ func (c clock) at(wall time.Time) time.Time {
 	}
 	return c.of(wall)
 }
-
-// now is the events' time now.
-func (c clock) now() time.Time { return c.at(time.Now()) }
