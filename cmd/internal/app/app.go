@@ -83,7 +83,10 @@ const snapshotName = "inventory.json.gz"
 // New opens the store, binds the sockets and compiles the policy. Nothing is
 // received before Run.
 func New(ctx context.Context, o Options) (*App, error) {
-	a := &App{config: o.Config, log: o.Logger, level: cmp.Or(o.Level, new(slog.LevelVar)), clock: clock{of: o.Clock}, stopWithin: cmp.Or(o.StopWithin, stopTimeout)}
+	a := &App{
+		config: o.Config, log: o.Logger, level: cmp.Or(o.Level, new(slog.LevelVar)), clock: clock{of: o.Clock},
+		stopWithin: cmp.Or(o.StopWithin, stopTimeout),
+	}
 	for _, build := range []func(context.Context) error{a.openStore, a.openInventory, a.openPipeline, a.openListeners} {
 		if err := build(ctx); err != nil {
 			return nil, errors.Join(err, a.stop())

@@ -12,8 +12,8 @@ func newConfigCommand(std Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Check or print the configuration",
-		Args:  unknownCommand,
 	}
+	group(cmd)
 	cmd.AddCommand(newConfigCheckCommand(std), newConfigPrintCommand(std))
 	return cmd
 }
@@ -50,6 +50,8 @@ func newConfigPrintCommand(std Streams) *cobra.Command {
 		Long: `Print writes what "vegress run" would work with: the defaults, the file, the
 environment (VEGRESS_...) over it. Secrets are not part of the configuration;
 user names and passwords inside URLs are masked.`,
+		Example: `  vegress config print
+  vegress config print --config /etc/vegress/vegress.yaml --json | jq .forward`,
 		Args: argCount(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			text, err := configs.Print(file, asJSON)

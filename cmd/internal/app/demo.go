@@ -98,7 +98,7 @@ func (s *show) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log, err := newLogger(s.std.Err, config.Log)
+	log, _, err := newLogger(s.std.Err, config.Log)
 	if err != nil {
 		return err
 	}
@@ -128,6 +128,9 @@ func (s *show) run(ctx context.Context) error {
 func (s *show) play(ctx context.Context, ended chan error) (simulator.Played, error) {
 	if err := s.await(ctx, ended, s.app.health.ready.Load); err != nil {
 		return simulator.Played{}, fmt.Errorf("start vegress: %w", err)
+	}
+	if !s.app.health.ready.Load() {
+		return simulator.Played{}, errors.New("start vegress: not ready in time")
 	}
 	s.introduce()
 	nc, err := forward.Dial(s.app.broker.ClientURL(), "", "", s.app.log)

@@ -26,7 +26,6 @@ func newInventoryCommand(std Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inventory",
 		Short: "What vegress knows of VMs and hosts",
-		Args:  unknownCommand,
 	}
 	var flags exportFlags
 	export := &cobra.Command{
@@ -53,6 +52,7 @@ comes from --password-file or from VEGRESS_VCENTER_<NAME>_PASSWORD.`,
 	f.StringVar(&flags.vcenter.CAFile, "ca-file", "", "PEM `file` with the certificates to trust")
 	f.StringVar(&flags.vcenter.Thumbprint, "thumbprint", "", "SHA-256 of the server's certificate, instead of --ca-file")
 	f.DurationVar(&flags.timeout, "timeout", 5*time.Minute, "give up after this time")
+	group(cmd)
 	cmd.AddCommand(export)
 	return cmd
 }
@@ -87,12 +87,12 @@ func knownInventory(ctx context.Context, std Streams, flags exportFlags, config 
 	}
 	ctx, cancel := context.WithTimeout(ctx, flags.timeout)
 	defer cancel()
-	log, err := newLogger(std.Err, configs.Log{Level: "warn", Format: "text"})
+	log, _, err := newLogger(std.Err, configs.Log{Level: "warn", Format: "text"})
 	if err != nil {
 		return nil, err
 	}
 	return inventory.Collect(ctx, inventory.Options{
-		VCenters: []inventory.VCenter{flags.vcenter}, Roles: config.Roles,
+		VCenters: []inventory.VCenter{flags.vcenter}, Roles: config.Roles, AllTags: true,
 		UserAgent: "vegress/" + buildVersion(), Logger: log,
 	})
 }

@@ -23,18 +23,26 @@ import (
 )
 
 // asCommand makes this test binary the vegress command, for tests that need a
-// process of its own.
-const asCommand = "VEGRESS_TEST_AS_COMMAND"
+// process of its own; with the value stalledStore it is "vegress run" with a
+// store that acknowledges nothing.
+const (
+	asCommand    = "VEGRESS_TEST_AS_COMMAND"
+	stalledStore = "stalled"
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asDiscard) != "" {
 		discard()
 	}
-	if os.Getenv(asCommand) != "" {
+	if role := os.Getenv(asCommand); role != "" {
 		stopProfile := profileCommand()
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		context.AfterFunc(ctx, stop)
-		code := Main(ctx, os.Args[1:], Streams{os.Stdin, os.Stdout, os.Stderr})
+		run := Main
+		if role == stalledStore {
+			run = runStalled
+		}
+		code := run(ctx, os.Args[1:], Streams{os.Stdin, os.Stdout, os.Stderr})
 		stopProfile()
 		os.Exit(code)
 	}
@@ -91,7 +99,7 @@ func (b *lockedBuffer) String() string {
 }
 
 // write makes a file in a folder of the test's own.
-func write(t *testing.T, name, text string) string {
+func write(t testing.TB, name, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -156,7 +164,7 @@ func (s *service) eventually(what string, holds func() bool) {
 	eventually(s.t, what, holds)
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for !holds() {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -32,14 +33,17 @@ type process struct {
 
 // spawn runs "vegress run" in dir until it says that it is ready. What the
 // last process in dir stored is there again.
-func spawn(tb testing.TB, dir, config string) *process {
+func spawn(tb testing.TB, dir, config string) *process { return spawnAs(tb, "vegress", dir, config) }
+
+// spawnAs is spawn with the test binary in another role; see TestMain.
+func spawnAs(tb testing.TB, role, dir, config string) *process {
 	tb.Helper()
 	file := filepath.Join(dir, "vegress.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		tb.Fatal(err)
 	}
 	p := &process{tb: tb, cmd: exec.Command(os.Args[0], "run", "--config", file), closed: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), asCommand+"=1",
+	p.cmd.Env = append(os.Environ(), asCommand+"="+role,
 		"VEGRESS_DATA_DIR="+filepath.Join(dir, "data"), "VEGRESS_COLLECTOR=test",
 		"VEGRESS_LISTEN_SYSLOG=tcp://127.0.0.1:0,udp://127.0.0.1:0", "VEGRESS_LISTEN_HTTP=127.0.0.1:0",
 		"VEGRESS_FORWARD_LISTEN=127.0.0.1:0", "VEGRESS_LOG_FORMAT=json")
@@ -110,84 +114,106 @@ func (p *process) account() account {
 	return body.Records
 }
 
-// stored reads all events back from NATS: how often each uid and each record
-// stands there.
-func (p *process) stored(uids, records map[string]int) {
+// hangup sends SIGHUP.
+func (p *process) hangup() {
 	p.tb.Helper()
-	nc, err := forward.Dial(p.nats, "", "", nil)
-	if err != nil {
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		p.tb.Fatal(err)
-	}
-	defer nc.Close()
-	deadline := time.Now().Add(time.Minute)
-	for line, err := range forward.Follow(p.tb.Context(), nc, forward.FollowOptions{Events: true, Since: time.Unix(1, 0)}) {
-		if err != nil {
-			p.tb.Fatal(err)
-		}
-		if strings.Contains(string(line), lastRecord) {
-			return
-		}
-		ev, err := event.Parse(line)
-		if err != nil {
-			p.tb.Fatal(err)
-		}
-		uids[ev.UID]++
-		for record := range strings.SplitSeq(ev.Raw, "\n") {
-			records[record]++
-		}
-		if time.Now().After(deadline) {
-			p.tb.Fatal("the stream does not end within a minute")
-		}
 	}
 }
 
-// lastRecord marks the end of what a test sent.
-const lastRecord = "this is the last record"
+// logged counts the log's lines with that text.
+func (p *process) logged(text string) int { return strings.Count(p.log.String(), text) }
+
+// send writes lines to the TCP listener, and waits until as many are received.
+func (p *process) send(lines ...string) {
+	p.tb.Helper()
+	before := p.account().Received
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.syslog[0], "tcp://"))
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	defer conn.Close()
+	for _, line := range lines {
+		fmt.Fprintln(conn, line)
+	}
+	eventually(p.tb, "lines received", func() bool { return p.account().Received >= before+int64(len(lines)) })
+}
+
+// sendLast sends the last record, and waits until it is stored.
+func (p *process) sendLast(t *testing.T) {
+	t.Helper()
+	p.send(fmt.Sprintf("<14>%s esx01 vobd: %s", time.Now().UTC().Format(stamp), lastRecord))
+	eventually(t, "the last record stored", func() bool { return p.account().InFlight == 0 })
+}
+
+// openFindings reads which findings are open, by key.
+func (p *process) openFindings(t *testing.T) map[string]*event.Finding {
+	t.Helper()
+	nc, err := forward.Dial(p.nats, "", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	open, _, err := forward.OpenFindings(t.Context(), nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]*event.Finding{}
+	for _, f := range open {
+		all[f.Entity+" "+f.Dst.IP.String()] = f
+	}
+	return all
+}
 
 // TestKill: what was acknowledged before a kill -9 under load is in the stream
-// once after the restart.
+// once after the restart, the findings that were open go on, and the service
+// takes new records.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
-	p := spawn(t, dir, "")
+	estate, config := openEstate(t)
+	vm := vmWith(t, estate.Site, "")
+	key := "vm:" + simulator.VCenterName + "/" + vm.InstanceUUID + " 203.0.113.9"
+	p := spawn(t, dir, config)
+	loading, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = simulator.Load(t.Context(), simulator.LoadOptions{
+		// Its end is the connection's, which the test breaks.
+		_, _ = simulator.Load(loading, simulator.LoadOptions{
 			Target: p.syslog[0], Connections: 4, Rate: 20000, Patience: time.Millisecond,
 		})
 	}()
+	p.send(flow(vm, 40001, "203.0.113.9/443"))
+	var before *event.Finding
+	eventually(t, "a finding stored", func() bool { before = p.openFindings(t)[key]; return before != nil })
 	var acknowledged account
 	eventually(t, "some thousand records acknowledged", func() bool {
 		acknowledged = p.account()
 		return acknowledged.Forwarded > 5000
 	})
 	p.kill()
+	stop()
 	<-done
 
-	p = spawn(t, dir, "")
-	sendLast(t, p)
-	uids, records := map[string]int{}, map[string]int{}
-	p.stored(uids, records)
-	for uid, n := range uids {
-		if n != 1 {
-			t.Errorf("event %s stands %d times in the stream", uid, n)
-		}
-	}
-	if got := int64(len(uids)); got < acknowledged.Forwarded {
+	p = spawn(t, dir, config)
+	p.send(flow(vm, 40002, "203.0.113.9/443"), numbered("after", 0), numbered("after", 1))
+	p.sendLast(t)
+	all := readTally(t, p.nats)
+	if got := int64(len(all.order)); got < acknowledged.Forwarded {
 		t.Errorf("%d events were acknowledged, %d are stored", acknowledged.Forwarded, got)
 	}
+	checkNumbered(t, all.numbers, "after", 2)
 	if code := p.terminate(); code != exitOK {
 		t.Errorf("exit code %d after SIGTERM: %s", code, p.log.String())
 	}
-}
 
-func sendLast(t *testing.T, p *process) {
-	t.Helper()
-	sent, err := net.Dial("tcp", strings.TrimPrefix(p.syslog[0], "tcp://"))
-	if err != nil {
-		t.Fatal(err)
+	p = spawn(t, dir, config)
+	switch after := p.openFindings(t)[key]; {
+	case after == nil:
+		t.Errorf("finding %s is open no more", before.UID)
+	case after.UID != before.UID || after.Count != before.Count+1:
+		t.Errorf("finding %s of %d events goes on as %s of %d", before.UID, before.Count, after.UID, after.Count)
 	}
-	defer sent.Close()
-	fmt.Fprintf(sent, "<14>2026-11-22T06:00:00.000Z esx01 vobd: %s\n", lastRecord)
-	eventually(t, "the last record stored", func() bool { a := p.account(); return a.Received >= 1 && a.InFlight == 0 })
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -49,7 +50,8 @@ func Main(ctx context.Context, args []string, std Streams) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(std.Err, "vegress: %v\n", err)
+	// One line, also when several things went wrong.
+	fmt.Fprintf(std.Err, "vegress: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 	if errors.As(err, &usageError{}) {
 		return exitUsage
 	}
@@ -70,8 +72,8 @@ findings to NATS JetStream, which it brings along.`,
   vegress tail                          # follow findings`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          unknownCommand,
 	}
+	group(root)
 	root.SetIn(std.In)
 	root.SetOut(std.Out)
 	root.SetErr(std.Err)
@@ -92,12 +94,16 @@ findings to NATS JetStream, which it brings along.`,
 	return root
 }
 
-// unknownCommand refuses arguments where only a subcommand may stand.
-func unknownCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
+// group makes cmd one that only holds others: alone it shows its help, and it
+// refuses arguments. Without a Run of its own cobra would take any.
+func group(cmd *cobra.Command) {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return usage(fmt.Errorf("unknown command %q for %q (see %s --help)", args[0], cmd.CommandPath(), cmd.CommandPath()))
 	}
-	return usage(fmt.Errorf("unknown command %q for %q (see %s --help)", args[0], cmd.CommandPath(), cmd.CommandPath()))
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
 // argCount makes cobra's count of arguments a usage error.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -53,52 +54,44 @@ func run(ctx context.Context, std Streams, load func() (configs.Config, error)) 
 	if err != nil {
 		return usage(err)
 	}
-	log, err := newLogger(std.Err, config.Log)
+	log, level, err := newLogger(std.Err, config.Log)
 	if err != nil {
 		return usage(err)
 	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	a, err := New(ctx, Options{Config: config, Logger: log})
+	a, err := New(ctx, Options{Config: config, Logger: log, Level: level})
 	if err != nil {
 		return err
 	}
 	reloading, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go a.reloadAt(reloading, hangup, load)
-	return a.Run(ctx)
+	var reloads sync.WaitGroup
+	reloads.Go(func() { a.reloadAt(reloading, hangup, load) })
+	err = a.Run(ctx)
+	cancel()
+	reloads.Wait()
+	return err
 }
 
-// reloadAt reloads at each signal until ctx ends.
-func (a *App) reloadAt(ctx context.Context, signals <-chan os.Signal, load func() (configs.Config, error)) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-signals:
-		}
-		config, err := load()
-		if err == nil {
-			err = a.reload(config)
-		}
-		if err != nil {
-			a.log.Error("reload refused: nothing has changed", "error", err)
-			continue
-		}
-		a.log.Info("reloaded")
-	}
-}
-
-// newLogger makes the service's own log.
-func newLogger(to io.Writer, o configs.Log) (*slog.Logger, error) {
-	level, err := o.SlogLevel()
-	if err != nil {
-		return nil, err
+// newLogger makes the service's own log; its level can be changed later.
+func newLogger(to io.Writer, o configs.Log) (*slog.Logger, *slog.LevelVar, error) {
+	level := new(slog.LevelVar)
+	if err := setLevel(level, o); err != nil {
+		return nil, nil, err
 	}
 	options := &slog.HandlerOptions{Level: level}
 	if o.Format == "json" {
-		return slog.New(slog.NewJSONHandler(to, options)), nil
+		return slog.New(slog.NewJSONHandler(to, options)), level, nil
 	}
-	return slog.New(slog.NewTextHandler(to, options)), nil
+	return slog.New(slog.NewTextHandler(to, options)), level, nil
+}
+
+func setLevel(of *slog.LevelVar, o configs.Log) error {
+	level, err := o.SlogLevel()
+	if err == nil {
+		of.Set(level)
+	}
+	return err
 }

@@ -62,6 +62,9 @@ func simulate(ctx context.Context, std Streams, flags *simulateFlags) error {
 	began := time.Now()
 	sent, err := simulator.Load(ctx, flags.LoadOptions)
 	took := time.Since(began)
+	if err != nil && sent.Records == 0 && sent.Errors == 0 {
+		return usage(err) // refused before anything was tried
+	}
 	if flags.json {
 		return errors.Join(err, json.NewEncoder(std.Out).Encode(struct {
 			simulator.Counts

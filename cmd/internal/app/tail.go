@@ -45,7 +45,7 @@ func (f *natsFlags) dial(std Streams) (*nats.Conn, error) {
 			return nil, usage(err)
 		}
 	}
-	log, err := newLogger(std.Err, configs.Log{Level: "warn", Format: "text"})
+	log, _, err := newLogger(std.Err, configs.Log{Level: "warn", Format: "text"})
 	if err != nil {
 		return nil, err
 	}

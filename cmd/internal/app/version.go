@@ -38,7 +38,9 @@ func newVersionCommand(std Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  argCount(cobra.NoArgs),
+		Example: `  vegress version
+  vegress version --json`,
+		Args: argCount(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			if asJSON {
 				return json.NewEncoder(std.Out).Encode(map[string]string{

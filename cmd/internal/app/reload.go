@@ -1,0 +1,87 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"os"
+	"reflect"
+
+	"github.com/vegress/vegress/configs"
+)
+
+// reloadAt reloads at each signal until ctx ends.
+func (a *App) reloadAt(ctx context.Context, signals <-chan os.Signal, load func() (configs.Config, error)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+		}
+		config, err := load()
+		if err == nil {
+			err = a.reload(config)
+		}
+		if err != nil {
+			a.log.Error("reload refused: nothing has changed", "error", err)
+			continue
+		}
+		a.log.Info("reloaded")
+		if keys := a.restartKeys(&config); len(keys) > 0 {
+			a.log.Warn("changed, but in force only after a restart", "keys", keys)
+		}
+	}
+}
+
+// errStopping refuses a reload that comes while the service ends.
+var errStopping = errors.New("the service is stopping")
+
+// reload puts a new configuration in force, as far as that goes without a
+// restart. The gate keeps batches out meanwhile: all that was enriched with
+// the old roles is queued before the policy, all that follows after it.
+func (a *App) reload(c configs.Config) error {
+	p, err := compile(&c)
+	if err != nil {
+		return err
+	}
+	a.collector.gate.Lock()
+	defer a.collector.gate.Unlock()
+	if a.stopped {
+		return errStopping
+	}
+	if err := a.server.Reload(a.serverOptions(&c)); err != nil {
+		return err
+	}
+	if err := a.inventory.SetRoles(p.roles); err != nil {
+		return err
+	}
+	for _, s := range a.collector.shards {
+		s.in <- delivery{policy: p}
+	}
+	return setLevel(a.level, c.Log)
+}
+
+// restartKeys names what differs in c from the configuration that the service
+// was started with, and a reload leaves as it was.
+func (a *App) restartKeys(c *configs.Config) []string {
+	was := &a.config
+	var keys []string
+	for _, k := range []struct {
+		name     string
+		was, now any
+	}{
+		{"data_dir", was.DataDir, c.DataDir},
+		{"collector", was.Collector, c.Collector},
+		{"max_skew", was.MaxSkew, c.MaxSkew},
+		{"listen.syslog", was.Listen.Syslog.Listen, c.Listen.Syslog.Listen},
+		{"listen.http", was.Listen.HTTP, c.Listen.HTTP},
+		{"vcenters", was.VCenters, c.VCenters},
+		{"inventory", was.Inventory, c.Inventory},
+		{"forward", was.Forward, c.Forward},
+		{"log.format", was.Log.Format, c.Log.Format},
+	} {
+		if !reflect.DeepEqual(k.was, k.now) {
+			keys = append(keys, k.name)
+		}
+	}
+	return keys
+}
