@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -17,7 +15,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/vegress/vegress/configs"
-	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/forward"
 	"github.com/vegress/vegress/forward/broker"
 	"github.com/vegress/vegress/syslog/server"
@@ -68,17 +65,9 @@ type cleanup struct {
 	stop func(ctx context.Context) error
 }
 
-// Bounds of starting and stopping.
-const (
-	startTimeout = 30 * time.Second
-	stopTimeout  = 30 * time.Second
-	maxShards    = 8
-	// directoryEvery is how far the bucket of VMs may be behind.
-	directoryEvery = 15 * time.Second
-)
-
-// snapshotName is the inventory's file in the data folder.
-const snapshotName = "inventory.json.gz"
+// stopTimeout bounds the drain, unless Options says otherwise, and what is
+// stopped after it.
+const stopTimeout = 30 * time.Second
 
 // New opens the store, binds the sockets and compiles the policy. Nothing is
 // received before Run.
@@ -112,157 +101,6 @@ func (a *App) stop() error {
 	}
 	a.cleanups = nil
 	return errors.Join(errs...)
-}
-
-// openStore starts the embedded NATS server, with its streams, and the
-// publisher into them.
-func (a *App) openStore(ctx context.Context) error {
-	opts := a.config.Forward.Broker
-	opts.StoreDir = filepath.Join(a.config.DataDir, "nats")
-	opts.ServerName = "vegress-" + event.Slug(a.config.Collector)
-	opts.Logger = a.log.With("component", "nats")
-	var err error
-	if a.broker, err = broker.Start(opts); err != nil {
-		return err
-	}
-	a.onStop("nats", func(context.Context) error { a.broker.Stop(); return nil })
-	if a.conn, err = forward.Connect(a.broker, a.log); err != nil {
-		return err
-	}
-	a.onStop("nats connection", func(context.Context) error { a.conn.Close(); return nil })
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	if err := a.ensureStreams(ctx); err != nil {
-		return err
-	}
-	return a.openPublisher(ctx)
-}
-
-func (a *App) ensureStreams(ctx context.Context) error {
-	room, err := a.broker.Room()
-	if err != nil {
-		return err
-	}
-	given, err := forward.Ensure(ctx, a.conn, a.forwardOptions(), room)
-	if err != nil {
-		return err
-	}
-	if given.Capped {
-		a.log.Warn("streams get less room than configured: at most half of what the disk has free",
-			"events_bytes", given.Events, "findings_bytes", given.Findings, "data_dir", a.config.DataDir)
-	}
-	return a.broker.SyncStore()
-}
-
-func (a *App) forwardOptions() forward.Options {
-	o := a.config.Forward.Streams
-	o.Collector = a.config.Collector
-	o.Logger = a.log.With("component", "forward")
-	return o
-}
-
-func (a *App) openPublisher(ctx context.Context) error {
-	var err error
-	if a.publisher, err = forward.NewPublisher(ctx, a.forwardOptions(), a.conn); err != nil {
-		return err
-	}
-	a.onStop("publisher", a.publisher.Close)
-	if a.ring, err = forward.NewRingWatch(a.conn, a.log); err != nil {
-		return err
-	}
-	if a.directory, err = forward.NewDirectory(ctx, a.conn); err != nil {
-		return err
-	}
-	if u := a.config.Forward.Uplink; u.URL != "" {
-		a.uplink = forward.NewUplink(u, a.forwardOptions(), a.conn)
-	}
-	return nil
-}
-
-func (a *App) openInventory(context.Context) error {
-	var err error
-	a.inventory, err = inventory.New(inventory.Options{
-		VCenters:     a.config.VCenters,
-		Roles:        a.config.Roles,
-		SnapshotFile: filepath.Join(a.config.DataDir, snapshotName),
-		UserAgent:    "vegress/" + buildVersion(),
-		Logger:       a.log,
-	})
-	return err
-}
-
-// openPipeline makes the shards, with the findings that were open when the
-// service last ran, and the collector in front of them.
-func (a *App) openPipeline(ctx context.Context) error {
-	p, err := compile(&a.config)
-	if err != nil {
-		return err
-	}
-	open, left, err := forward.OpenFindings(ctx, a.conn)
-	if err != nil {
-		return err
-	}
-	if left > 0 {
-		a.log.Warn("some open findings are not taken up again", "left", left)
-	}
-	shards := make([]*shard, min(runtime.GOMAXPROCS(0), maxShards))
-	for i := range shards {
-		packer, err := a.publisher.Packer()
-		if err != nil {
-			return err
-		}
-		shards[i] = newShard(i, newAnalysis(p), packer, a.clock)
-	}
-	restore(shards, open)
-	a.collector = newCollector(shards, a.inventory.Enrich, a.config.MaxSkew, a.clock)
-	return nil
-}
-
-// restore gives each shard the open findings of its entities.
-func restore(shards []*shard, open []*event.Finding) {
-	mine := make([][]event.Finding, len(shards))
-	for _, f := range open {
-		s := shardOfKey(f.Entity, len(shards))
-		mine[s] = append(mine[s], *f)
-	}
-	for i, s := range shards {
-		s.analysis.detectors.Restore(mine[i])
-	}
-}
-
-func (a *App) openListeners(context.Context) error {
-	o := a.serverOptions(&a.config)
-	var err error
-	if a.server, err = server.New(o, a.collector); err != nil {
-		return err
-	}
-	a.onStop("syslog sockets", func(context.Context) error { a.server.Close(); return nil })
-	if a.config.Listen.HTTP == "" {
-		return nil
-	}
-	if a.admin, err = net.Listen("tcp", a.config.Listen.HTTP); err != nil {
-		return fmt.Errorf("listen.http: %w", err)
-	}
-	a.onStop("http socket", func(context.Context) error { return closeOnce(a.admin) })
-	return nil
-}
-
-// serverOptions is what the syslog server needs of a configuration. Port 514
-// is for the privileged, and a default: without the right to it the others do.
-func (a *App) serverOptions(c *configs.Config) server.Options {
-	o := c.Listen.Syslog
-	o.Limits = c.Limits
-	o.Optional = []string{"udp://:514"}
-	o.Logger = a.log
-	return o
-}
-
-// closeOnce closes a listener that its server may have closed already.
-func closeOnce(l net.Listener) error {
-	if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return nil
 }
 
 // Run serves until ctx ends, then drains: sockets close, queues empty, packs
@@ -312,122 +150,6 @@ func (a *App) background(ctx context.Context, parts *sync.WaitGroup) {
 		<-ctx.Done()
 		_ = web.Close()
 	})
-}
-
-// publishInventory keeps the bucket of VMs in line with the inventory, once
-// that is known, until ctx ends.
-func (a *App) publishInventory(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-		return
-	case <-a.inventory.Ready():
-	}
-	tick := time.NewTicker(directoryEvery)
-	defer tick.Stop()
-	for {
-		if _, err := a.directory.Update(ctx, a.inventory.VMs()); err != nil && ctx.Err() == nil {
-			a.log.Warn("the inventory's bucket is behind", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// serve is the way of the lines, from when the inventory can answer to the
-// last line's acknowledgement.
-func (a *App) serve(ctx context.Context) error {
-	if err := a.awaitInventory(ctx); err != nil {
-		return err
-	}
-	var shards sync.WaitGroup
-	for _, s := range a.collector.shards {
-		shards.Go(s.run)
-	}
-	drained := a.boundDrain(ctx)
-	a.health.ready.Store(true)
-	a.log.Info("ready", "syslog", a.listeners(), "nats", a.broker.ClientURL(), "http", a.adminAddr())
-	err := a.server.Run(ctx)
-	a.health.ready.Store(false)
-	a.closeQueues()
-	shards.Wait()
-	err = errors.Join(err, a.publisher.Flush(context.Background())) // ends: see boundDrain
-	return errors.Join(err, drained())
-}
-
-// boundDrain keeps the drain that begins when ctx ends within its time: a
-// store that does not acknowledge holds up the shards, and they the sockets,
-// until the publisher closes. The caller says when everything is drained, and
-// is told what was lost.
-func (a *App) boundDrain(ctx context.Context) (drained func() error) {
-	done, lost := make(chan struct{}), make(chan error, 1)
-	go func() {
-		<-ctx.Done()
-		limit, cancel := context.WithTimeout(context.Background(), a.stopWithin)
-		defer cancel()
-		select {
-		case <-done:
-			lost <- nil
-			return
-		case <-limit.Done():
-		}
-		if err := a.publisher.Close(limit); err != nil {
-			lost <- fmt.Errorf("drain within %s: %w", a.stopWithin, err)
-			return
-		}
-		lost <- nil
-	}()
-	return func() error { close(done); return <-lost }
-}
-
-// closeQueues lets the shards end, after the last session. No reload comes
-// behind it.
-func (a *App) closeQueues() {
-	a.collector.gate.Lock()
-	defer a.collector.gate.Unlock()
-	a.stopped = true
-	for _, s := range a.collector.shards {
-		close(s.in)
-	}
-}
-
-// awaitInventory holds the first line back until the inventory can answer, or
-// inventory.wait is over. A vCenter that refuses the login of a fresh
-// installation ends the start: every event would be judged without it.
-func (a *App) awaitInventory(ctx context.Context) error {
-	wait := time.NewTimer(a.config.Inventory.Wait)
-	defer wait.Stop()
-	look := time.NewTicker(100 * time.Millisecond)
-	defer look.Stop()
-	for {
-		select {
-		case <-a.inventory.Ready():
-			return nil
-		case <-ctx.Done():
-			return nil
-		case <-wait.C:
-			a.log.Warn("starting without an inventory: what comes before the first sync is judged unknown",
-				"waited", a.config.Inventory.Wait)
-			return nil
-		case <-look.C:
-			if err := a.refusedLogin(); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// refusedLogin is the error of a vCenter that was never read and refuses the
-// account.
-func (a *App) refusedLogin() error {
-	for _, v := range a.inventory.Stats().VCenters {
-		if v.State == event.StateNever && v.LoginsRefused > 0 {
-			return fmt.Errorf("%s (check username and password of vcenter %q)", v.LastError, v.Name)
-		}
-	}
-	return nil
 }
 
 // listeners are the bound syslog sockets, as the configuration writes them.

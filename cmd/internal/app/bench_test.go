@@ -11,9 +11,10 @@ import (
 	"github.com/vegress/vegress/simulator"
 )
 
-// BenchmarkService measures the whole process, embedded NATS server and file
-// store included: CPU time for each line, from the socket to JetStream's
-// acknowledgement. Run it with a fixed number of lines:
+// BenchmarkService measures the whole process with every stage on, inventory,
+// embedded NATS server and file store included: CPU time for each line, from
+// the socket to JetStream's acknowledgement. Run it with a fixed number of
+// lines:
 //
 //	go test -run '^$' -bench Service -benchtime 1000000x ./cmd/internal/app
 func BenchmarkService(b *testing.B) {
@@ -31,7 +32,8 @@ func BenchmarkService(b *testing.B) {
 }
 
 func benchmarkService(b *testing.B, network string, connections int, config string) {
-	p := spawn(b, b.TempDir(), config)
+	estate, vcenter := openEstate(b)
+	p := spawn(b, b.TempDir(), config+"\n"+vcenter+estate.Site.Config())
 	target := p.syslog[0]
 	if network == "udp" {
 		target = p.syslog[1]
@@ -40,7 +42,7 @@ func benchmarkService(b *testing.B, network string, connections int, config stri
 	began := time.Now()
 	b.ResetTimer()
 	sent, err := simulator.Load(b.Context(), simulator.LoadOptions{
-		Target: target, Connections: connections, Count: int64(b.N),
+		Target: target, Connections: connections, Count: int64(b.N), Seed: estate.Site.Seed,
 	})
 	if err != nil {
 		b.Fatal(err)

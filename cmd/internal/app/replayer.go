@@ -1,0 +1,306 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"container/heap"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vegress/vegress/configs"
+	"github.com/vegress/vegress/event"
+	"github.com/vegress/vegress/syslog"
+	"github.com/vegress/vegress/vsphere"
+)
+
+// replayer is the pipeline in one goroutine. Order is the input's: an event
+// stands where its first record stood.
+type replayer struct {
+	decoder  *vsphere.Decoder
+	enrich   func(*event.Event)
+	analysis *analysis
+	parser   syslog.Parser
+	pieces   syslog.Assembler
+	ledger   ledger
+
+	out              *bufio.Writer
+	events, findings bool
+	line             []byte
+	failed           error
+
+	source  string
+	ordinal uint64    // of the latest record, over all files
+	latest  time.Time // of the records so far; stands in where a record has no time
+	waiting waiting
+	summary replaySummary
+}
+
+// reach is how many records later the pieces of a record may still come.
+const reach = 64
+
+func newReplayer(out io.Writer, flags replayFlags) (*replayer, error) {
+	config, err := configs.Load(flags.config, nil)
+	if err != nil {
+		return nil, usage(err)
+	}
+	policy, err := compile(&config)
+	if err != nil {
+		return nil, usage(err)
+	}
+	r := &replayer{
+		out:      bufio.NewWriterSize(out, 1<<16),
+		events:   slices.Contains(flags.output, "events"),
+		findings: slices.Contains(flags.output, "findings"),
+		decoder:  newDecoder(vsphere.Options{Replay: true}),
+		enrich:   func(*event.Event) {},
+		analysis: newAnalysis(policy),
+	}
+	if flags.inventory == "" {
+		return r, nil
+	}
+	file, err := os.Open(flags.inventory)
+	if err != nil {
+		return nil, fmt.Errorf("open --inventory: %w", err)
+	}
+	defer file.Close()
+	known, err := readInventory(file, flags.inventory, config.Roles)
+	if err != nil {
+		return nil, err
+	}
+	r.enrich = known.Enrich
+	return r, nil
+}
+
+// file runs the pipeline over one file.
+func (r *replayer) file(ctx context.Context, stdin io.Reader, name string, reference time.Time) error {
+	in, modified, err := openInput(stdin, name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if reference.IsZero() {
+		reference = modified
+	}
+	r.source = name
+	r.parser.Reference = reference
+	if r.latest.IsZero() {
+		r.latest = reference
+	}
+	if err := r.records(ctx, in); err != nil {
+		return fmt.Errorf("replay %s: %w", name, err)
+	}
+	return nil
+}
+
+// openInput opens a file or standard input, and unpacks gzip.
+func openInput(stdin io.Reader, name string) (in io.ReadCloser, modified time.Time, err error) {
+	in, modified = io.NopCloser(stdin), time.Now()
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, modified, fmt.Errorf("open input: %w", err)
+		}
+		info, err := file.Stat()
+		if err == nil && info.IsDir() {
+			err = fmt.Errorf("open input %s: is a folder; name the files in it", name)
+		}
+		if err != nil {
+			return nil, modified, errors.Join(err, file.Close())
+		}
+		in, modified = file, info.ModTime()
+	}
+	buffered := bufio.NewReaderSize(in, 1<<16)
+	if magic, _ := buffered.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		unpacked, err := gzip.NewReader(buffered)
+		if err != nil {
+			return nil, modified, errors.Join(fmt.Errorf("unpack %s: %w", name, err), in.Close())
+		}
+		return struct {
+			io.Reader
+			io.Closer
+		}{unpacked, in}, modified, nil
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{buffered, in}, modified, nil
+}
+
+// records frames in as a stream is framed, and runs each record through.
+func (r *replayer) records(ctx context.Context, in io.Reader) error {
+	scanner := syslog.NewScanner(0)
+	frames := make([]syslog.Frame, 0, 64)
+	for {
+		_, err := scanner.Fill(in)
+		for {
+			frames = scanner.Frames(frames[:0])
+			r.take(frames)
+			if len(frames) < cap(frames) {
+				break
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			r.take(scanner.Rest(frames[:0]))
+			return r.failed
+		case err != nil:
+			return err
+		case r.failed != nil:
+			return r.failed
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+	}
+}
+
+func (r *replayer) take(frames []syslog.Frame) {
+	for i := range frames {
+		r.record(&frames[i])
+	}
+}
+
+// record is the first half of a record's way. The Assembler's clock goes by
+// records, not by time: reach records later, a piece is late.
+func (r *replayer) record(frame *syslog.Frame) {
+	r.ordinal++
+	r.ledger.received.Add(1)
+	var m syslog.Message
+	r.parser.Parse(frame.Text, &m)
+	m.Ordinal = r.ordinal
+	m.Received = recordTime(r.ordinal)
+	m.Truncated = m.Truncated || frame.Truncated
+	r.pieces.Add(&m, r.message)
+	r.pieces.Rest(m.Received, r.message)
+	r.release(r.ordinal)
+}
+
+// recordTime is the Assembler's clock at the n-th record.
+func recordTime(n uint64) time.Time {
+	return time.Unix(0, int64(n)*int64(syslog.HoldTime/reach))
+}
+
+// message makes an event of a whole message. The event waits until all that
+// came before it is out.
+func (r *replayer) message(m *syslog.Message) {
+	r.ledger.message(m)
+	if m.Time.IsZero() {
+		m.Received = r.latest
+	} else {
+		m.Received, r.latest = m.Time, m.Time
+	}
+	w := waitingEvent{ordinal: m.Ordinal, ev: new(event.Event)}
+	r.decoder.Decode(m, w.ev)
+	w.ev.UID = r.uid(m.Ordinal)
+	heap.Push(&r.waiting, w)
+}
+
+// uid is the same in every replay of a source.
+func (r *replayer) uid(ordinal uint64) string {
+	sum := sha256.Sum256([]byte(r.source + "\x00" + strconv.FormatUint(ordinal, 10)))
+	return hex.EncodeToString(sum[:16])
+}
+
+// release lets out the events that no record still held can come before.
+func (r *replayer) release(now uint64) {
+	for len(r.waiting) > 0 && r.waiting[0].ordinal+reach < now {
+		r.emit(heap.Pop(&r.waiting).(waitingEvent).ev)
+	}
+}
+
+// emit is the second half of an event's way: enriched, judged, written, and
+// the findings that it made after it.
+func (r *replayer) emit(ev *event.Event) {
+	r.enrich(ev)
+	var found []*event.Finding
+	r.analysis.see(ev, func(f *event.Finding) { found = append(found, f) })
+	r.summary.Events++
+	if r.events {
+		r.write(ev.AppendJSON(r.line[:0]))
+	}
+	for _, f := range found {
+		r.finding(f)
+	}
+}
+
+func (r *replayer) finding(f *event.Finding) {
+	r.summary.Findings++
+	if r.findings {
+		r.write(f.AppendJSON(r.line[:0]))
+	}
+}
+
+func (r *replayer) write(line []byte) {
+	r.line = append(line, '\n')
+	if _, err := r.out.Write(r.line); err != nil && r.failed == nil {
+		r.failed = fmt.Errorf("write output: %w", err)
+	}
+}
+
+// finish lets out what is still held, and the last word of each finding.
+func (r *replayer) finish() error {
+	r.pieces.Flush(r.message)
+	for len(r.waiting) > 0 {
+		r.emit(heap.Pop(&r.waiting).(waitingEvent).ev)
+	}
+	r.analysis.finish(r.finding)
+	if r.failed != nil {
+		return r.failed
+	}
+	return r.out.Flush()
+}
+
+func (r *replayer) summarize(to io.Writer, asJSON bool) error {
+	s := r.summary
+	s.Records, s.Joined = r.ledger.received.Load(), r.ledger.joined.Load()
+	s.Malformed = r.ledger.flawCounts()
+	decoded := r.decoder.Stats()
+	maps.DeleteFunc(decoded.Recognized, func(_ string, n uint64) bool { return n == 0 })
+	s.Recognized, s.Unknown = decoded.Recognized, decoded.Unknown
+	if asJSON {
+		return json.NewEncoder(to).Encode(s)
+	}
+	var known []string
+	for _, program := range slices.Sorted(maps.Keys(s.Recognized)) {
+		known = append(known, fmt.Sprintf("%s %d", program, s.Recognized[program]))
+	}
+	_, err := fmt.Fprintf(to, "%d records, %d events (%d records joined), %d revisions of findings\n", s.Records, s.Events, s.Joined, s.Findings)
+	if err == nil && len(known) > 0 {
+		_, err = fmt.Fprintf(to, "recognized: %s; of unknown programs: %d\n", strings.Join(known, ", "), s.Unknown)
+	}
+	return err
+}
+
+// waiting is a heap of events by the ordinal of their first record.
+type waiting []waitingEvent
+
+type waitingEvent struct {
+	ordinal uint64
+	ev      *event.Event
+}
+
+func (w waiting) Len() int           { return len(w) }
+func (w waiting) Less(i, j int) bool { return w[i].ordinal < w[j].ordinal }
+func (w waiting) Swap(i, j int)      { w[i], w[j] = w[j], w[i] }
+
+// Push is for package heap.
+func (w *waiting) Push(x any) { *w = append(*w, x.(waitingEvent)) }
+
+// Pop is for package heap.
+func (w *waiting) Pop() any {
+	last := len(*w) - 1
+	x := (*w)[last]
+	*w = (*w)[:last]
+	return x
+}

@@ -1,0 +1,132 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/vegress/vegress/event"
+)
+
+// directoryEvery is how far the bucket of VMs may be behind.
+const directoryEvery = 15 * time.Second
+
+// publishInventory keeps the bucket of VMs in line with the inventory, once
+// that is known, until ctx ends.
+func (a *App) publishInventory(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-a.inventory.Ready():
+	}
+	tick := time.NewTicker(directoryEvery)
+	defer tick.Stop()
+	for {
+		if _, err := a.directory.Update(ctx, a.inventory.VMs()); err != nil && ctx.Err() == nil {
+			a.log.Warn("the inventory's bucket is behind", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// serve is the way of the lines, from when the inventory can answer to the
+// last line's acknowledgement.
+func (a *App) serve(ctx context.Context) error {
+	if err := a.awaitInventory(ctx); err != nil {
+		return err
+	}
+	var shards sync.WaitGroup
+	for _, s := range a.collector.shards {
+		shards.Go(s.run)
+	}
+	drained := a.boundDrain(ctx)
+	a.health.ready.Store(true)
+	a.log.Info("ready", "syslog", a.listeners(), "nats", a.broker.ClientURL(), "http", a.adminAddr())
+	err := a.server.Run(ctx)
+	a.health.ready.Store(false)
+	a.closeQueues()
+	shards.Wait()
+	err = errors.Join(err, a.publisher.Flush(context.Background())) // ends: see boundDrain
+	return errors.Join(err, drained())
+}
+
+// boundDrain keeps the drain that begins when ctx ends within its time: a
+// store that does not acknowledge holds up the shards, and they the sockets,
+// until the publisher closes. The caller says when everything is drained, and
+// is told what was lost.
+func (a *App) boundDrain(ctx context.Context) (drained func() error) {
+	done, lost := make(chan struct{}), make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		limit, cancel := context.WithTimeout(context.Background(), a.stopWithin)
+		defer cancel()
+		select {
+		case <-done:
+			lost <- nil
+			return
+		case <-limit.Done():
+		}
+		if err := a.publisher.Close(limit); err != nil {
+			lost <- fmt.Errorf("drain within %s: %w", a.stopWithin, err)
+			return
+		}
+		lost <- nil
+	}()
+	return func() error { close(done); return <-lost }
+}
+
+// closeQueues lets the shards end, after the last session. No reload comes
+// behind it.
+func (a *App) closeQueues() {
+	a.collector.gate.Lock()
+	defer a.collector.gate.Unlock()
+	a.stopped = true
+	for _, s := range a.collector.shards {
+		close(s.in)
+	}
+}
+
+// awaitInventory holds the first line back until the inventory can answer, or
+// inventory.wait is over. A vCenter that refuses the login of a fresh
+// installation ends the start: every event would be judged without it.
+func (a *App) awaitInventory(ctx context.Context) error {
+	wait := time.NewTimer(a.config.Inventory.Wait)
+	defer wait.Stop()
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-a.inventory.Ready():
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-wait.C:
+			a.log.Warn("starting without an inventory: what comes before the first sync is judged unknown",
+				"waited", a.config.Inventory.Wait)
+			return nil
+		case <-look.C:
+			if err := a.refusedLogin(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// refusedLogin is the error of a vCenter that was never read and cannot be
+// logged in to as it is configured. As a fault of the configuration it has the
+// exit code that a supervisor does not restart on: logging in again and again
+// would lock the account.
+func (a *App) refusedLogin() error {
+	for _, v := range a.inventory.Stats().VCenters {
+		if v.State == event.StateNever && v.LoginsRefused > 0 {
+			return usage(errors.New(v.LastError))
+		}
+	}
+	return nil
+}
