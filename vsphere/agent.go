@@ -24,6 +24,9 @@ func (a Agent) Recognize(m *syslog.Message, ev *event.Event) bool {
 	vmOfSub(b.Sub, ev)
 	if !a.text(b.Text, ev) {
 		Fallback(b.Text, ev)
+		if strings.Contains(m.Data, "=\"") { // quoted: values of its own
+			Fallback(m.Data, ev)
+		}
 	}
 	return true
 }
@@ -47,6 +50,10 @@ func agentText(text string, ev *event.Event) bool {
 			if !RecognizeEventText(rest, ev) {
 				Fallback(rest, ev)
 			}
+			return true
+		}
+	case 'U', 'C', 'F', 'S':
+		if sessionText(text, ev) {
 			return true
 		}
 	case 'T':

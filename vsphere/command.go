@@ -20,6 +20,63 @@ func SetCommand(ev *event.Event, line string) {
 	if url := FindURL(line); url != "" {
 		SetURL(ev, &ev.Dst, url)
 		ev.Direction = event.DirectionOutbound
+	} else if isNetworkTool(ev.Process.Name) {
+		commandPeer(line, ev)
+	}
+	mentions(line, ev)
+}
+
+// isNetworkTool says that name's arguments say where it connects to.
+func isNetworkTool(name string) bool {
+	switch name {
+	case "wget", "curl", "nc", "ncat", "netcat", "telnet", "ssh", "scp", "sftp", "ftp", "tftp", "rsync", "ping", "vmkping",
+		"ping6", "traceroute", "nslookup", "dig", "ssh-copy-id", "openssl":
+		return true
+	}
+	return false
+}
+
+// takesFiles says that a bare argument of tool can be a file on the host.
+func takesFiles(tool string) bool {
+	switch baseName(tool) {
+	case "wget", "curl", "scp", "sftp", "rsync", "openssl", "ftp", "tftp":
+		return true
+	}
+	return false
+}
+
+// maxArguments bounds the arguments in which a peer is looked for.
+const maxArguments = 32
+
+// commandPeer takes the first argument that is an address or a name with a
+// domain: "nc 10.0.0.5 4444", "scp disk.vmdk root@backup.example.com:/tmp".
+func commandPeer(line string, ev *event.Event) {
+	tool, rest := Word(line)
+	for range maxArguments {
+		var arg string
+		if arg, rest = Word(rest); arg == "" {
+			return
+		}
+		arg = Unquote(arg)
+		if arg == "" || arg[0] == '-' || arg[0] == '/' {
+			continue
+		}
+		bare := !strings.ContainsAny(arg, "@/:")
+		if i := strings.IndexByte(arg, '@'); i >= 0 {
+			arg = arg[i+1:]
+		}
+		if i := strings.IndexByte(arg, '/'); i >= 0 {
+			arg = strings.TrimSuffix(arg[:i], ":")
+		}
+		var peer event.Endpoint
+		if !SetEndpoint(&peer, strings.TrimSuffix(arg, ":")) || !peer.IP.IsValid() && (bare && takesFiles(tool) || !isFQDN(peer.Hostname)) {
+			continue
+		}
+		if port, _ := Word(rest); peer.Port == 0 {
+			peer.Port, _ = ParsePort(port)
+		}
+		ev.Dst, ev.Direction = peer, event.DirectionOutbound
+		return
 	}
 }
 

@@ -41,7 +41,7 @@ func socket(text string) (end, rest string, ok bool) {
 func recognizeConnection(text string, ev *event.Event) bool {
 	angle := strings.IndexByte(text, '<')
 	if angle < 0 {
-		return recognizeHostPort(text, ev)
+		return recognizeHostPort(text, ev) || recognizeLocalPeer(text, ev)
 	}
 	var local, peer event.Endpoint
 	switch {
@@ -153,6 +153,31 @@ func recognizeHostPort(text string, ev *event.Event) bool {
 		ev.Activity, ev.Status = event.NetworkFail, event.StatusFailure
 		ev.Add(FieldError, reason)
 	}
+	return true
+}
+
+// recognizeLocalPeer takes the way in which older builds write a socket:
+// "TCP(local=10.0.0.1:443, peer=10.0.0.5:51000)", SSL(...) around it or not.
+func recognizeLocalPeer(text string, ev *event.Event) bool {
+	i := strings.Index(text, "TCP(local=")
+	if i < 0 {
+		return false
+	}
+	ends, ok := Between(text[i:], "TCP(local=", ")")
+	if !ok {
+		return false
+	}
+	first, second, ok := strings.Cut(ends, ", peer=")
+	var local, peer event.Endpoint
+	if !ok || !SetEndpoint(&local, first) || !SetEndpoint(&peer, second) {
+		return false
+	}
+	ev.Class, ev.Protocol = event.NetworkActivity, ProtocolTCP
+	ev.Src, ev.Dst, ev.Direction = local, peer, event.DirectionOutbound
+	if isServerSide(text[:i], &local, &peer) {
+		ev.Src, ev.Dst, ev.Direction = peer, local, event.DirectionInbound
+	}
+	connectionOutcome(text[:i], text[i:], ev)
 	return true
 }
 

@@ -17,18 +17,20 @@ func RecognizeEventText(text string, ev *event.Event) bool {
 		return false
 	}
 	switch text[0] {
-	case 'U', 'C', 'F', 'S', 'P':
+	case 'A', 'U', 'C', 'F', 'S', 'P':
 		if sessionText(text, ev) {
 			return true
 		}
 	}
-	return vmText(text, ev) || hostText(text, ev)
+	return vmText(text, ev) || hostText(text, ev) || accountText(text, ev)
 }
 
 func sessionText(text string, ev *event.Event) bool {
 	switch {
 	case strings.HasPrefix(text, "User "):
 		return userText(text[len("User "):], ev)
+	case strings.HasPrefix(text, "Authentication of DCUI user "):
+		return consoleLogon(text[len("Authentication of DCUI user "):], ev)
 	case strings.HasPrefix(text, "Cannot login "):
 		return failedLogon(text[len("Cannot login "):], ev)
 	case strings.HasPrefix(text, "Failed login attempt for "):
@@ -58,11 +60,29 @@ func userText(s string, ev *event.Event) bool {
 	}
 	if who, rest, ok := strings.Cut(s, " logged in"); ok {
 		logon(ev, event.AuthLogon, event.StatusSuccess)
+		if from, ok := strings.CutPrefix(rest, " from "); ok {
+			from, _ = Word(from)
+			SetEndpoint(&ev.Src, strings.TrimRight(from, ".,;"))
+			ev.User = ParseUser(who)
+			return true
+		}
 		userWhere(who, ev)
 		ev.HTTP.UserAgent, _ = strings.CutPrefix(rest, " as ")
 		return true
 	}
 	return false
+}
+
+// consoleLogon: "U has failed", "U has succeeded".
+func consoleLogon(s string, ev *event.Event) bool {
+	user, outcome := Word(s)
+	status := event.StatusFailure
+	if strings.Contains(outcome, "succeeded") {
+		status = event.StatusSuccess
+	}
+	Logon(ev, event.AuthLogon, status, "dcui")
+	ev.User = ParseUser(user)
+	return true
 }
 
 func logoutDetails(s string, ev *event.Event) {
@@ -77,8 +97,16 @@ func logoutDetails(s string, ev *event.Event) {
 	}
 }
 
-// userWhere reads "user@address", "user address" (ESX 4), or a user alone.
+// userWhere reads "user@address", "user from address", "user address" (ESX 4),
+// or a user alone.
 func userWhere(who string, ev *event.Event) {
+	if i := strings.LastIndex(who, " from "); i > 0 {
+		where, _ := Word(who[i+len(" from "):])
+		if a, ok := ParseAddr(strings.Trim(where, "[]'\".,")); ok {
+			ev.Src.IP, ev.User = a, ParseUser(who[:i])
+			return
+		}
+	}
 	if SetUserAt(ev, who) {
 		return
 	}
@@ -108,6 +136,7 @@ func ssoText(s string, status event.Status, ev *event.Event) bool {
 	logon(ev, event.AuthLogon, status)
 	ev.User = ParseUser(who)
 	where, _ := Word(rest)
+	where, _, _ = strings.Cut(where, ",") // behind it, the proxies on the way
 	SetEndpoint(&ev.Src, where)
 	return true
 }
@@ -262,6 +291,8 @@ var hostPhrases = [...]struct{ prefix, suffix, operation, resource string }{
 	{"SSH access has been disabled", "", "esx.audit.ssh.disabled", "SSH"},
 	{"SSH login enabled", "", "esx.audit.ssh.enabled", "SSH"},
 	{"SSH login disabled", "", "esx.audit.ssh.disabled", "SSH"},
+	{"ESXi shell login enabled", "", "esx.audit.shell.enabled", "ESXi Shell"},
+	{"ESXi shell login disabled", "", "esx.audit.shell.disabled", "ESXi Shell"},
 	{"ESXi Shell for the host ", "has been enabled", "esx.audit.shell.enabled", "ESXi Shell"},
 	{"ESXi Shell for the host ", "has been disabled", "esx.audit.shell.disabled", "ESXi Shell"},
 	{"The ESXi command line shell has been enabled", "", "esx.audit.shell.enabled", "ESXi Shell"},
@@ -281,6 +312,40 @@ func hostText(text string, ev *event.Event) bool {
 		}
 	}
 	return firewallText(text, ev)
+}
+
+// accountPhrases are events about the accounts of a host and their rights; the
+// account stands between prefix and suffix.
+var accountPhrases = [...]struct {
+	prefix, suffix, operation string
+	activity                  event.Activity
+}{
+	{"Account ", " was created on host ", "AccountCreatedEvent", event.APICreate},
+	{"Account ", " was removed on host ", "AccountRemovedEvent", event.APIDelete},
+	{"Account ", " was updated on host ", "AccountUpdatedEvent", event.APIUpdate},
+	{"Password was changed for account ", " on host ", "UserPasswordChanged", event.APIUpdate},
+	{"Permission created for ", " on ", "PermissionAddedEvent", event.APICreate},
+	{"Permission rule removed for ", " on ", "PermissionRemovedEvent", event.APIDelete},
+	{"Permission changed for ", " on ", "PermissionUpdatedEvent", event.APIUpdate},
+}
+
+// accountText: "Account bob was created on host esx01".
+func accountText(text string, ev *event.Event) bool {
+	for i := range accountPhrases {
+		p := &accountPhrases[i]
+		rest, ok := strings.CutPrefix(text, p.prefix)
+		if !ok {
+			continue
+		}
+		name, _, ok := strings.Cut(rest, p.suffix)
+		if !ok {
+			continue
+		}
+		ev.Class, ev.Operation, ev.Activity = event.APIActivity, p.operation, p.activity
+		ev.Resource, ev.Service, ev.Status = name, ev.LogName, event.StatusSuccess
+		return true
+	}
+	return false
 }
 
 var fieldFirewallOp = event.Intern("firewall_operation")

@@ -53,6 +53,43 @@ func SetDownload(ev *event.Event, url string) {
 	SetURL(ev, &ev.Dst, url)
 }
 
+// recognizeAccess takes a line of the Common Log Format, or the combined one,
+// as the appliance's web servers write it:
+//
+//	10.0.0.5 - jane [02/Mar/2024:10:11:12 +0000] "GET /ui/login HTTP/1.1" 302 512 "-" "Mozilla/5.0"
+//
+// The bytes are those of the answer: the client received them.
+func recognizeAccess(text string, ev *event.Event) bool {
+	client, rest := Word(text)
+	i := strings.Index(rest, `] "`)
+	if i < 0 || !strings.Contains(rest[:i], " [") {
+		return false
+	}
+	line, after, ok := strings.Cut(rest[i+len(`] "`):], `" `)
+	method, line := Word(line)
+	path, version := Word(line)
+	var src event.Endpoint
+	if !ok || !strings.HasPrefix(version, "HTTP/") || !SetEndpoint(&src, client) || !src.IP.IsValid() {
+		return false
+	}
+	_, names := Word(rest[:i])
+	if name, _ := Word(names); name != "-" && !strings.HasPrefix(name, "[") {
+		SetUser(ev, name)
+	}
+	ev.Class, ev.Activity, ev.URL = event.HTTPActivity, MethodActivity(method), path
+	ev.Src, ev.Dst, ev.Direction, ev.Protocol = src, DeviceEndpoint(ev), event.DirectionInbound, ProtocolTCP
+	status, after := Word(after)
+	SetHTTP(ev, method, version, status)
+	bytes, after := Word(after)
+	if n, ok := ParseUint(bytes); ok {
+		ev.Traffic = event.Traffic{BytesIn: int64(n), Known: true}
+	}
+	if _, agent, ok := strings.Cut(after, `" "`); ok {
+		ev.HTTP.UserAgent, _, _ = strings.Cut(agent, `"`)
+	}
+	return true
+}
+
 // recognizeNamespace takes what the reverse HTTP proxy writes of where a
 // request goes on to:
 //

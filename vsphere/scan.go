@@ -116,7 +116,7 @@ func looksIPv6(s string) bool {
 		case c == ':':
 			colons++
 		case c == '%':
-			return colons >= 2 && i+1 < len(s)
+			return colons >= 2 && i+1 < len(s) && !strings.ContainsAny(s[i:], " :]/")
 		case !isHex(c) && c != '.':
 			return false
 		}

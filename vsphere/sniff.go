@@ -85,7 +85,10 @@ var openings = [...]struct{ mark, program string }{
 func signature(text string) string {
 	text = strings.TrimLeft(text, " ")
 	if strings.HasPrefix(text, "[") {
+		end := strings.Index(text[:min(len(text), maxTag)], "]: ")
 		switch {
+		case end > 1 && !strings.HasPrefix(text, "[Auth") && !strings.ContainsAny(text[1:end], " []:'"):
+			return "shell" // "[root]: esxcli ..."
 		case strings.Contains(text, "vherd."):
 			return "vherd"
 		case strings.Contains(text, " com.vmware."), strings.Contains(text, " [] "):

@@ -34,8 +34,22 @@ func schemePort(scheme string) uint16 {
 		return 80
 	case "ftp":
 		return 21
+	case "ldap":
+		return 389
+	case "ldaps":
+		return 636
 	}
 	return 0
+}
+
+// isNetworkScheme: those with a port of their own, and the transports that log
+// hosts and NSX managers are written with.
+func isNetworkScheme(scheme string) bool {
+	switch scheme {
+	case "tcp", "udp", "ssl", "tls":
+		return true
+	}
+	return schemePort(scheme) != 0
 }
 
 // urlEnd are the bytes that end a URL in running text.
@@ -55,7 +69,7 @@ func FindURL(text string) string {
 		for start > 0 && text[start-1]|0x20 >= 'a' && text[start-1]|0x20 <= 'z' {
 			start--
 		}
-		if schemePort(text[start:i]) != 0 {
+		if isNetworkScheme(text[start:i]) {
 			return urlAt(text[start:], i+3-start)
 		}
 		from = i + 3
@@ -65,6 +79,9 @@ func FindURL(text string) string {
 func urlAt(s string, authority int) string {
 	if i := strings.IndexAny(s[authority:], urlEnd); i >= 0 {
 		s = s[:authority+i]
+	}
+	if !strings.HasPrefix(s, "http") { // a list of log hosts
+		s, _, _ = strings.Cut(s, ",")
 	}
 	for len(s) > authority {
 		switch c := s[len(s)-1]; {
@@ -79,43 +96,48 @@ func urlAt(s string, authority int) string {
 	return ""
 }
 
-// Fallback marks, in a record whose text no recognizer knows, the URL and the
-// addresses that stand in it, so that they can be searched for. Their part in
-// it is not known: addresses become fields, and the class stays Base Event.
+// Fallback takes out of a record whose text no recognizer knows what can be
+// searched for: URL, addresses, peer and account. The words before an address
+// say which end of a connection it is; one that stands alone becomes a field.
 func Fallback(text string, ev *event.Event) {
-	if ev.URL == "" {
-		if url := FindURL(text); url != "" {
-			SetURL(ev, &ev.Dst, url)
-		}
+	if ev.Class != event.BaseEvent || !recognizeAccess(text, ev) {
+		phrases(text, ev)
 	}
-	addresses(text, ev)
+	settle(ev)
 }
 
-// maxAddresses bounds the address fields of one event.
-const maxAddresses = 4
+// phrases reads the parts of a text that is not known as a whole.
+func phrases(text string, ev *event.Event) {
+	if ev.URL == "" {
+		fallbackURL(text, ev)
+	}
+	if i := strings.Index(text, "User "); i >= 0 && ev.Class == event.BaseEvent && strings.Contains(text[i:], " logged ") &&
+		userText(text[i+len("User "):], ev) {
+		return
+	}
+	namedPeer(text, ev)
+	addresses(text, ev)
+	if account(text, ev) {
+		authentication(text, ev)
+	}
+	sentence(text, ev)
+}
 
-// addresses adds a field for each IPv4 address (with its port) in text.
-func addresses(text string, ev *event.Event) {
-	for n, i := 0, 0; n < maxAddresses; i++ {
-		dot := strings.IndexByte(text[i:], '.')
-		if dot < 0 {
-			return
-		}
-		i += dot
-		start := i
-		for start > 0 && i-start < 3 && isDigit(text[start-1]) {
-			start--
-		}
-		if start == i || start > 0 && (isDigit(text[start-1]) || isNamePart(text[start-1])) ||
-			strings.HasSuffix(text[:start], "ersion ") {
-			continue
-		}
-		if _, length := parseIPv4(text[start:]); length > 0 {
-			end := start + length + portLen(text[start+length:])
-			ev.Add(FieldAddress, text[start:end])
-			i = end - 1
-			n++
-		}
+// fetches are what a text says that downloads.
+var fetches = [...]string{"ownload", "etching", "etch ", "Getting ", "metadata"}
+
+func fallbackURL(text string, ev *event.Event) {
+	url := FindURL(text)
+	if url == "" {
+		return
+	}
+	if ev.Class != event.BaseEvent || !strings.HasPrefix(url, "http") || !containsAny(text, fetches[:]) {
+		SetURL(ev, &ev.Dst, url)
+		return
+	}
+	SetDownload(ev, url)
+	if containsAny(text, failures[:]) {
+		ev.Status = event.StatusFailure
 	}
 }
 
@@ -123,18 +145,4 @@ func addresses(text string, ev *event.Event) {
 // a name or a version number.
 func isNamePart(c byte) bool {
 	return c == '.' || c == '_' || c == '-' || c == '/' || c|0x20 >= 'a' && c|0x20 <= 'z'
-}
-
-func portLen(s string) int {
-	if s == "" || s[0] != ':' {
-		return 0
-	}
-	n := 1
-	for n < len(s) && n < 6 && isDigit(s[n]) {
-		n++
-	}
-	if n == 1 {
-		return 0
-	}
-	return n
 }

@@ -19,20 +19,21 @@ var (
 // of a connection is SSH Activity.
 func auth(m *syslog.Message, ev *event.Event) bool {
 	text := strings.TrimLeft(m.Text, " ")
-	for _, p := range [...]string{"error: ", "fatal: ", "debug1: ", "info: ", "vmware-authd: "} {
+	for _, p := range [...]string{"error: ", "fatal: ", "debug1: ", "info: ", "vmware-authd: ", "banner exchange: ", "ssh_dispatch_run_fatal: "} {
 		text = strings.TrimPrefix(text, p)
 	}
 	if text == "" {
 		return false
 	}
 	return logonText(text, ev) || connectionText(text, ev) || pamText(text, ev) ||
-		consoleText(text, ev) || sessionText(text, ev) || vsphere.RecognizeEventText(text, ev)
+		consoleText(text, ev) || sessionText(text, ev) || suText(text, ev) || listening(text, ev) ||
+		vsphere.RecognizeEventText(text, ev)
 }
 
 // service is what a login was to: "ssh", or the program's own name.
 func loginService(ev *event.Event) string {
 	switch ev.LogName {
-	case "sshd", "dropbear", "sshd-session":
+	case "sshd", "dropbear", "sshd-session", "sftp-server", "internal-sftp":
 		return "ssh"
 	}
 	return ev.LogName
@@ -57,6 +58,11 @@ func logonText(s string, ev *event.Event) bool {
 	case "PAM:": // "PAM: Authentication failure for U from IP"
 		_, rest, ok := strings.Cut(rest, " for ")
 		return ok && logonFrom("pam", rest, status, ev)
+	case "User": // "User U from IP not allowed because not listed in AllowUsers"
+		if i := strings.Index(rest, " not allowed because "); i >= 0 {
+			return logonFrom("", rest[:i], status, ev)
+		}
+		return false
 	case "maximum":
 		_, rest, ok := strings.Cut(rest, "exceeded for ")
 		return ok && logonFrom("", rest, status, ev)
@@ -86,14 +92,19 @@ func logonFrom(method, who string, status event.Status, ev *event.Event) bool {
 // addressPort reads "IP port P ...", "IP:P" or "IP".
 func addressPort(s string, ep *event.Endpoint) bool {
 	where, rest := vsphere.Word(s)
-	where = strings.TrimRight(where, ",")
+	if where = strings.TrimRight(where, ",."); !strings.HasSuffix(where, "::") {
+		where = strings.TrimSuffix(where, ":")
+	}
+	if strings.HasPrefix(where, "[") && strings.HasSuffix(where, "]") {
+		where = where[1 : len(where)-1]
+	}
 	var found event.Endpoint
-	if !vsphere.SetEndpoint(&found, where) || !found.IP.IsValid() && !strings.HasPrefix(rest, "port ") {
+	if !vsphere.SetEndpoint(&found, where) || !found.IP.IsValid() && rest != "" && !strings.HasPrefix(rest, "port ") {
 		return false
 	}
 	if port, ok := strings.CutPrefix(rest, "port "); ok {
 		port, _ = vsphere.Word(port)
-		if i := strings.IndexAny(port, ":,"); i >= 0 {
+		if i := strings.IndexAny(port, ":,."); i >= 0 {
 			port = port[:i]
 		}
 		found.Port, _ = vsphere.ParsePort(port)
@@ -120,7 +131,14 @@ var connections = [...]struct {
 	{"Unable to negotiate with ", event.NetworkFail},
 	{"Did not receive identification string from ", event.NetworkFail},
 	{"Bad protocol version identification ", event.NetworkFail},
+	{"Address ", event.ActivityOther},
+	{"reverse mapping checking getaddrinfo for ", event.ActivityOther},
 	{"refused connect from ", event.NetworkRefuse},
+	{"Timeout before authentication for ", event.NetworkFail},
+	{"Protocol major versions differ for ", event.NetworkFail},
+	{"Connect from remote socket ", event.NetworkOpen},
+	{"session opened for local user ", event.NetworkOpen},
+	{"session closed for local user ", event.NetworkClose},
 }
 
 func connectionText(s string, ev *event.Event) bool {
@@ -136,14 +154,20 @@ func connectionText(s string, ev *event.Event) bool {
 // connectionWith reads "[authenticating user U | invalid user U | user U ]IP
 // port P [on IP port P] [preauth]", or words before " from IP port P".
 func connectionWith(s string, activity event.Activity, ev *event.Event) bool {
-	user, peer := connectionUser(s)
-	if !addressPort(peer, &ev.Src) {
+	user, peer := connectionUser(strings.TrimPrefix(s, "connection from "))
+	if !addressPort(strings.Trim(peer, "()."), &ev.Src) {
+		if addr, ok := vsphere.Between(s, " [", "] failed"); ok && addressPort(addr, &ev.Src) {
+			sshActivity(ev, activity)
+			return true
+		}
 		i := strings.LastIndex(s, " from ")
 		if i < 0 || !addressPort(s[i+len(" from "):], &ev.Src) {
 			return false
 		}
 		if _, who, ok := strings.Cut(s[:i], " for "); ok {
 			user = who
+		} else if user == "" && strings.IndexByte(s[:i], ' ') < 0 && s[0] != '\'' {
+			user = s[:i]
 		}
 	}
 	sshActivity(ev, activity)
@@ -168,6 +192,9 @@ func connectionUser(s string) (user, peer string) {
 
 func sshActivity(ev *event.Event, activity event.Activity) {
 	ev.Class, ev.Activity, ev.Service = event.SSHActivity, activity, "ssh"
+	if service := loginService(ev); strings.HasPrefix(service, "vm") { // vmauthd: remote consoles
+		ev.Class, ev.Service = event.NetworkActivity, service
+	}
 	ev.Protocol, ev.Direction = vsphere.ProtocolTCP, event.DirectionInbound
 	dst := vsphere.DeviceEndpoint(ev)
 	ev.Dst = dst
@@ -276,7 +303,41 @@ func dropbearText(s string, ev *event.Event) bool {
 		return false
 	}
 	vsphere.Logon(ev, event.AuthLogon, status, loginService(ev))
-	ev.User = vsphere.ParseUser(user)
+	if user != "nonexistent user" {
+		ev.User = vsphere.ParseUser(user)
+	}
+	return true
+}
+
+// suText: su's "(to root) jane on pts/0", "FAILED SU (to root) jane on pts/0",
+// and login's "FAILED LOGIN (1) on '/dev/tty1' FOR 'root', ...".
+func suText(s string, ev *event.Event) bool {
+	status := event.StatusSuccess
+	if rest, ok := strings.CutPrefix(s, "FAILED LOGIN "); ok {
+		_, user, ok := strings.Cut(rest, " FOR ")
+		if !ok {
+			return false
+		}
+		user, _, _ = strings.Cut(user, ",")
+		vsphere.Logon(ev, event.AuthLogon, event.StatusFailure, loginService(ev))
+		ev.User = vsphere.ParseUser(user)
+		return true
+	}
+	if rest, ok := strings.CutPrefix(s, "FAILED SU "); ok {
+		s, status = rest, event.StatusFailure
+	}
+	target, ok := strings.CutPrefix(s, "(to ")
+	if !ok {
+		return false
+	}
+	target, who, ok := strings.Cut(target, ") ")
+	who, _, _ = strings.Cut(who, " on ")
+	if !ok || who == "" {
+		return false
+	}
+	vsphere.Logon(ev, event.AuthLogon, status, "su")
+	ev.User = vsphere.ParseUser(who)
+	vsphere.AddIf(ev, vsphere.FieldRunAs, target)
 	return true
 }
 

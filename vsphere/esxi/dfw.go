@@ -90,12 +90,20 @@ func (r *rule) parse(s string) (rest string, ok bool) {
 		r.protoNumber, s = next(s)
 	}
 	r.flow, s = next(s)
-	if !strings.Contains(r.flow, "->") { // the way a TCP connection ended
-		r.end = r.flow
+	for range maxEnd { // the way a TCP connection ended, or ICMP's type and code
+		if strings.Contains(r.flow, "->") {
+			break
+		}
+		if r.end == "" && r.proto == "TCP" {
+			r.end = r.flow
+		}
 		r.flow, s = next(s)
 	}
 	return s, true
 }
+
+// maxEnd bounds the words between protocol and flow.
+const maxEnd = 2
 
 // next cuts the next word off s.
 func next(s string) (word, rest string) {

@@ -65,13 +65,46 @@ func (a *request) parseVMware(s string) bool {
 	if s != "" && s[0] >= '0' && s[0] <= '9' {
 		_, s = next(s) // the time, unless ParseBody took it
 	}
-	for _, p := range [...]*string{
-		&a.method, &a.path, &a.version, &a.status, &a.detail, &a.flags, &a.bytesIn, &a.bytesOut,
-		&a.ms, &a.requestMS, &a.upstreamMS, &a.client, &a.server, &a.upLocal, &a.upRemote,
-	} {
+	for _, p := range [...]*string{&a.method, &a.path, &a.version, &a.status, &a.detail} {
 		*p, s = next(s)
 	}
+	if !strings.HasPrefix(a.version, "HTTP/") {
+		return false
+	}
+	if w, rest := next(s); !isNumber(w) { // some builds have flags only, and no detail
+		a.flags, s = w, rest
+	}
+	a.columns(s)
 	return a.plausible() && a.client != ""
+}
+
+// maxColumns bounds the words behind the flags.
+const maxColumns = 24
+
+// columns tells the numbers and the addresses by their looks: newer builds
+// have other words between them (the encoding, each side's HTTP and TLS
+// version), and the order is the same.
+func (a *request) columns(s string) {
+	numbers := []*string{&a.bytesIn, &a.bytesOut, &a.ms, &a.requestMS, &a.upstreamMS}
+	ends := []*string{&a.client, &a.server, &a.upLocal, &a.upRemote}
+	for range maxColumns {
+		var w string
+		w, s = next(s)
+		var ep event.Endpoint
+		switch {
+		case w == "" && s == "":
+			return
+		case isNumber(w) && len(numbers) > 0 && len(ends) == 4:
+			*numbers[0], numbers = w, numbers[1:]
+		case len(numbers) < 4 && len(ends) > 0 && vsphere.SetEndpoint(&ep, w) && ep.IP.IsValid():
+			*ends[0], ends = w, ends[1:]
+		}
+	}
+}
+
+func isNumber(s string) bool {
+	_, ok := vsphere.ParseUint(s)
+	return ok
 }
 
 func (a *request) parseDefault(s string) bool {

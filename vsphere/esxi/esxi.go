@@ -15,16 +15,17 @@ func Recognizers() map[string]vsphere.Recognizer {
 		}
 	}
 	put(vsphere.RecognizerFunc(firewall), "dfwpktlogs", "firewall-pktlog", "firewall_pktlog")
-	put(vsphere.RecognizerFunc(nsx), "nsx", "nsxa", "nsx-sha", "nsxv", "nsx-proxy", "nsx-opsagent", "cfgagent")
+	put(vsphere.RecognizerFunc(nsx), "nsx", "nsxa", "nsx-sha", "nsxv", "nsx-proxy", "nsx-opsagent", "cfgagent",
+		"nsx-nestdb", "nsx-mpa", "nsx-cfgagent", "nsx-exporter", "nsx-vdpi", "nsx-datapath")
 	put(vsphere.RecognizerFunc(vmkernel), "vmkernel", "vmkwarning", "vmkalert")
 	put(vsphere.RecognizerFunc(vobd), "vobd")
 	put(vsphere.Recognizers{vsphere.Agent(hostd), vsphere.RecognizerFunc(auth)}, "hostd", "vmware-hostd", "vpxa")
 	put(vsphere.Agent(unnamed), "")
 	put(vsphere.Agent(nil), "hostd-probe", "fdm", "vsansystem", "vsanmgmtd", "vsand", "vsan-mgmt",
 		"healthd", "settingsd", "hbrsrv")
-	put(vsphere.Agent(proxy), "rhttpproxy")
-	put(vsphere.Recognizers{vsphere.RecognizerFunc(access), vsphere.Agent(proxy)}, "envoy", "envoy-access")
-	put(vsphere.RecognizerFunc(shell), "shell", "esxishell")
+	put(vsphere.Recognizers{vsphere.RecognizerFunc(access), vsphere.Agent(proxy)},
+		"rhttpproxy", "envoy", "envoy-access", "rhttpproxy-access")
+	put(vsphere.RecognizerFunc(shell), "shell", "esxishell", "esxshell")
 	put(vsphere.RecognizerFunc(auth), "sshd", "ssh", "dcui", "login", "dropbear", "su", "vmauthd", "vmware-authd",
 		"sshd-session", "sftp-server", "pam")
 	put(vsphere.RecognizerFunc(sudo), "sudo")
@@ -32,6 +33,9 @@ func Recognizers() map[string]vsphere.Recognizer {
 	put(vsphere.Agent(vasa), "vvold")
 	put(vsphere.RecognizerFunc(iscsi), "iscsid")
 	put(vsphere.RecognizerFunc(dhcp), "dhclient", "dhclient-uw")
+	put(vsphere.RecognizerFunc(clock), "ntpd", "chronyd", "ptpd")
+	put(vsphere.RecognizerFunc(snmp), "snmpd")
+	put(vsphere.RecognizerFunc(netfilter), "kernel")
 	put(vsphere.RecognizerFunc(cron), "crond")
 	return all
 }

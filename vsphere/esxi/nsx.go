@@ -44,6 +44,37 @@ func nsx(m *syslog.Message, ev *event.Event) bool {
 	if code, ok := sdValue(element, "errorCode"); ok {
 		ev.Add(fieldNSXError, code)
 	}
-	vsphere.Fallback(b.Text, ev)
+	if !nsxAudit(b.Text, ev) {
+		vsphere.Fallback(b.Text, ev)
+	}
+	return true
+}
+
+// nsxAudit takes the manager's audit records: UserName="admin@10.0.0.5",
+// ModuleName="AccessControl", Operation="LOGIN", Operation status="success".
+func nsxAudit(text string, ev *event.Event) bool {
+	operation, ok := vsphere.Between(text, `Operation="`, `"`)
+	if !ok {
+		return false
+	}
+	outcome, _ := vsphere.Between(text, `Operation status="`, `"`)
+	status := event.StatusUnknown
+	switch outcome {
+	case "success":
+		status = event.StatusSuccess
+	case "failure":
+		status = event.StatusFailure
+	}
+	vsphere.Fallback(text, ev)
+	switch {
+	case strings.EqualFold(operation, "LOGIN"):
+		vsphere.Logon(ev, event.AuthLogon, status, ev.LogName)
+	case strings.EqualFold(operation, "LOGOUT"):
+		vsphere.Logon(ev, event.AuthLogoff, status, ev.LogName)
+	default:
+		vsphere.SetMethod(ev, operation)
+		ev.Class, ev.Service, ev.Status = event.APIActivity, ev.LogName, status
+		ev.Resource, _ = vsphere.Between(text, `ModuleName="`, `"`)
+	}
 	return true
 }

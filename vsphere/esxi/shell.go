@@ -42,6 +42,9 @@ func shell(m *syslog.Message, ev *event.Event) bool {
 	user, line := inBrackets(text)
 	line, ok := strings.CutPrefix(line, ": ")
 	if !ok || user == "" {
+		if vsphere.RecognizeEventText(text, ev) {
+			return true
+		}
 		user, line = "", text
 		if !beginsCommand(line) {
 			return false

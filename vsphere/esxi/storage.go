@@ -17,13 +17,19 @@ var fieldTarget = event.Intern("target")
 func iscsi(m *syslog.Message, ev *event.Event) bool {
 	text := m.Text
 	addr, _ := vsphere.Word(after(text, "addr="))
+	if addr == "" {
+		addr, _ = vsphere.Word(after(text, "onnect to "))
+	}
+	if addr == "" {
+		addr, _ = vsphere.Word(after(text, "onnection to "))
+	}
 	if addr == "" || !vsphere.SetEndpoint(&ev.Dst, strings.TrimRight(addr, ")")) {
 		return false
 	}
 	ev.Class, ev.Activity, ev.Protocol = event.NetworkActivity, event.ActivityOther, vsphere.ProtocolTCP
 	ev.Src, ev.Direction = vsphere.DeviceEndpoint(ev), event.DirectionOutbound
 	switch {
-	case strings.Contains(text, "ailed"), strings.Contains(text, "rror"), strings.Contains(text, "imeout"):
+	case strings.Contains(text, "ailed"), strings.Contains(text, "rror"), strings.Contains(text, "imeout"), strings.Contains(text, "annot "):
 		ev.Activity, ev.Status = event.NetworkFail, event.StatusFailure
 	case strings.Contains(text, "Success"), strings.Contains(text, "recovered"), strings.Contains(text, "operational"):
 		ev.Activity, ev.Status = event.NetworkOpen, event.StatusSuccess
@@ -46,6 +52,10 @@ func dhcp(m *syslog.Message, ev *event.Event) bool {
 	if !strings.HasPrefix(verb, "DHCP") {
 		return false
 	}
+	if lease, ok := strings.CutPrefix(rest, "for "); ok && strings.Contains(lease, " on ") {
+		lease, rest = vsphere.Word(lease)
+		ev.Add(vsphere.FieldAddress, lease)
+	}
 	if nic, ok := strings.CutPrefix(rest, "on "); ok {
 		nic, rest = vsphere.Word(nic)
 		ev.Add(fieldInterface, nic)
@@ -60,6 +70,10 @@ func dhcp(m *syslog.Message, ev *event.Event) bool {
 	}
 	ev.Class, ev.Activity, ev.Protocol = event.NetworkActivity, event.NetworkTraffic, vsphere.ProtocolUDP
 	ev.Operation = verb
+	if lease, ok := strings.CutPrefix(rest, "of "); ok {
+		lease, _ = vsphere.Word(lease)
+		ev.Add(vsphere.FieldAddress, lease)
+	}
 	return true
 }
 

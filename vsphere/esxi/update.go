@@ -30,7 +30,7 @@ func update(m *syslog.Message, ev *event.Event) bool {
 	}
 	ev.Add(vsphere.FieldModule, module)
 	ev.Message = message
-	if line, ok := vsphere.Between(message, "runcommand called with: args = '", "'"); ok {
+	if line, ok := runCommand(message); ok {
 		vsphere.SetCommand(ev, line)
 		return true
 	}
@@ -40,6 +40,20 @@ func update(m *syslog.Message, ev *event.Event) bool {
 		fetch(message, ev)
 	}
 	return true
+}
+
+// runCommand reads "runcommand called with: args = 'CMD', outfile = ...", where
+// CMD may be a list: "['/sbin/x', '-a']".
+func runCommand(message string) (line string, ok bool) {
+	_, args, ok := strings.Cut(message, "runcommand called with: args = '")
+	if !ok {
+		return "", false
+	}
+	if !strings.HasPrefix(args, "[") {
+		return vsphere.Between("'"+args, "'", "'")
+	}
+	args, _, ok = strings.Cut(args, "]")
+	return strings.NewReplacer("', '", " ", "['", "", "'", "").Replace(args), ok
 }
 
 // esxcli takes "Command = profile.update", "Finished execution of command =
@@ -95,7 +109,7 @@ func fetch(message string, ev *event.Event) {
 		return
 	}
 	vsphere.SetDownload(ev, url)
-	for _, failure := range [...]string{"ownload failed", "ailed to download", "ownload error", "ould not download", "rror"} {
+	for _, failure := range [...]string{"ownload failed", "ailed to download", "ownload error", "ould not download", "not reachable", "nable to", "imed out", "rror"} {
 		if strings.Contains(message, failure) {
 			ev.Status = event.StatusFailure
 		}

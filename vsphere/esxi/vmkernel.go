@@ -143,6 +143,8 @@ func kernelFacts(module, s string, ev *event.Event) bool {
 		return kernelNFS(s, ev)
 	case "Migrate", "VMotion", "VMotionUtil", "MigrateNet":
 		return kernelMigrate(s, ev)
+	case "NVMFDEV", "nvmetcp", "NVMFNET", "NVMFCTLR":
+		return kernelNVMe(s, ev)
 	}
 	return kernelClient(s, ev) || kernelVM(s, ev)
 }
@@ -151,6 +153,11 @@ func kernelFacts(module, s string, ev *event.Event) bool {
 // port 0x3000007".
 func kernelPort(s string, ev *event.Event) bool {
 	verb, rest := vsphere.Word(s)
+	if nic, port, ok := strings.Cut(rest, " to port "); ok && verb == "connected" {
+		ev.Src.MAC, _ = vsphere.ParseMAC(strings.TrimPrefix(nic, "NIC "))
+		ev.Src.SwitchPort = port
+		return true
+	}
 	if verb != "enabled" && verb != "disabled" {
 		return false
 	}
@@ -242,12 +249,9 @@ func kernelWorld(s string, ev *event.Event) bool {
 // kernelISCSI: "iscsivmk_StartConnection: Conn [CID: 0 L: 192.168.1.109:57860
 // R: 192.168.1.101:3260]".
 func kernelISCSI(s string, ev *event.Event) bool {
-	conn, ok := vsphere.Between(s, "Conn [CID: ", "]")
-	if !ok {
-		return false
-	}
-	local, ok := vsphere.Between(conn, " L: ", " R: ")
-	if !ok || !vsphere.SetEndpoint(&ev.Src, local) || !vsphere.SetEndpoint(&ev.Dst, after(conn, " R: ")) {
+	local, ok := vsphere.Between(after(s, "Conn [CID: "), " L: ", " R: ")
+	remote, _ := vsphere.Word(after(s, " R: "))
+	if !ok || !vsphere.SetEndpoint(&ev.Src, local) || !vsphere.SetEndpoint(&ev.Dst, strings.TrimSuffix(remote, "]")) {
 		return false
 	}
 	ev.Class, ev.Activity, ev.Protocol = event.NetworkActivity, event.ActivityOther, vsphere.ProtocolTCP
@@ -257,6 +261,29 @@ func kernelISCSI(s string, ev *event.Event) bool {
 		ev.Activity = event.NetworkOpen
 	case strings.Contains(s, "StopConnection"):
 		ev.Activity = event.NetworkClose
+	}
+	return true
+}
+
+// kernelNVMe: "Connecting to NVMe controller vmhba65 traddr 10.0.0.9 trsvcid
+// 4420", "traddr: 10.0.0.9, trsvcid: 4420", "... at 10.0.0.9:4420".
+func kernelNVMe(s string, ev *event.Event) bool {
+	addr, rest := vsphere.Word(strings.TrimLeft(after(s, "traddr"), ":= "))
+	addr = strings.TrimRight(addr, ",;")
+	if addr == "" || !vsphere.SetEndpoint(&ev.Dst, addr) {
+		return false
+	}
+	port, _ := vsphere.Word(strings.TrimLeft(after(rest, "trsvcid"), ":= "))
+	if p, ok := vsphere.ParsePort(strings.TrimRight(port, ",;")); ok {
+		ev.Dst.Port = p
+	}
+	ev.Class, ev.Activity, ev.Protocol = event.NetworkActivity, event.ActivityOther, vsphere.ProtocolTCP
+	ev.Src, ev.Direction = vsphere.DeviceEndpoint(ev), event.DirectionOutbound
+	switch {
+	case strings.Contains(s, "ailed"), strings.Contains(s, "rror"):
+		ev.Activity, ev.Status = event.NetworkFail, event.StatusFailure
+	case strings.Contains(s, "onnect"):
+		ev.Activity = event.NetworkOpen
 	}
 	return true
 }
@@ -285,7 +312,7 @@ func kernelNFS(s string, ev *event.Event) bool {
 		}
 		path, _ = vsphere.Word(path)
 		ev.Add(fieldMountPoint, "/"+path)
-	} else {
+	} else if !rpcAddress(after(s, " IP "), &dst) {
 		return false
 	}
 	ev.Class, ev.Activity = event.NetworkActivity, nfsActivity(s)
@@ -293,11 +320,35 @@ func kernelNFS(s string, ev *event.Event) bool {
 	return true
 }
 
+// rpcAddress reads a universal address of RFC 5665, "10.0.0.9.8.1": the last
+// two numbers are the port's bytes.
+func rpcAddress(s string, ep *event.Endpoint) bool {
+	s, _ = vsphere.Word(s)
+	rest, low, okLow := cutNumber(s)
+	addr, high, okHigh := cutNumber(rest)
+	ip, ok := vsphere.ParseAddr(addr)
+	if !ok || !okLow || !okHigh {
+		return false
+	}
+	ep.IP, ep.Port = ip, uint16(high)<<8|uint16(low)
+	return true
+}
+
+// cutNumber cuts ".N" off the end of s.
+func cutNumber(s string) (rest string, n uint64, ok bool) {
+	i := strings.LastIndexByte(s, '.')
+	if i < 0 {
+		return s, 0, false
+	}
+	n, ok = vsphere.ParseUint(s[i+1:])
+	return s[:i], n, ok && n <= 255
+}
+
 func nfsActivity(s string) event.Activity {
 	switch {
 	case strings.Contains(s, "Lost connection"):
 		return event.NetworkClose
-	case strings.Contains(s, "ailed"):
+	case strings.Contains(s, "ailed"), strings.Contains(s, "abort"):
 		return event.NetworkFail
 	case strings.Contains(s, "Restored"), strings.Contains(s, "(mount)"):
 		return event.NetworkOpen

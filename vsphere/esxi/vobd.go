@@ -52,6 +52,7 @@ func observation(id, text string, ev *event.Event) {
 	known := lockout(id, text, ev) || loghost(id, text, ev) || vsphere.RecognizeEventText(text, ev)
 	switch {
 	case known && ev.Class != event.APIActivity:
+	case !known && fellBack(text, ev):
 	case known || strings.HasPrefix(id, "esx.audit."):
 		ev.Class, ev.Service = event.APIActivity, ev.LogName
 		if ev.Activity == event.ActivityUnknown {
@@ -60,9 +61,13 @@ func observation(id, text string, ev *event.Event) {
 		if id != "" {
 			ev.Operation = id
 		}
-	default:
-		vsphere.Fallback(text, ev)
 	}
+}
+
+// fellBack says that the words of an observation made it a connection.
+func fellBack(text string, ev *event.Event) bool {
+	vsphere.Fallback(text, ev)
+	return ev.Class != event.BaseEvent
 }
 
 // lockout: "Remote access for ESXi local user account 'root' has been locked
@@ -85,7 +90,8 @@ func loghost(id, text string, ev *event.Event) bool {
 	}
 	target, ok := vsphere.Between(text, `"`, `"`)
 	if !ok {
-		return false
+		_, target, _ = strings.Cut(text, "he host ")
+		target, _ = vsphere.Word(target)
 	}
 	if _, rest, ok := strings.Cut(target, "://"); ok {
 		target = rest
@@ -95,7 +101,7 @@ func loghost(id, text string, ev *event.Event) bool {
 	}
 	ev.Class, ev.Activity, ev.Status = event.NetworkActivity, event.NetworkFail, event.StatusFailure
 	ev.Src, ev.Direction = vsphere.DeviceEndpoint(ev), event.DirectionOutbound
-	if strings.HasSuffix(id, "success") {
+	if strings.HasSuffix(id, "success") || strings.HasSuffix(id, "recovered") {
 		ev.Activity, ev.Status = event.NetworkOpen, event.StatusSuccess
 	}
 	return true

@@ -21,7 +21,7 @@ var (
 //	[2376]DEBUG:vmware.vherd.base.detwist:method = com.vmware.x.list, args = ()
 func appliance(m *syslog.Message, ev *event.Event) bool {
 	text := strings.TrimLeft(m.Text, " ")
-	return monitor(text, ev) || authorization(text, ev) || authenticated(text, ev) || detwist(text, ev)
+	return monitor(text, ev) || authorization(text, ev) || authenticated(text, ev) || bind(text, ev) || detwist(text, ev)
 }
 
 func monitor(text string, ev *event.Event) bool {
@@ -91,6 +91,25 @@ func authenticated(text string, ev *event.Event) bool {
 	user, _ = vsphere.Word(user)
 	vsphere.Logon(ev, event.AuthLogon, event.StatusSuccess, ev.LogName)
 	vsphere.SetUser(ev, user)
+	return true
+}
+
+// bind: vmdird's "Bind Request Failed (10.0.0.5) error 49: Protocol version: 3,
+// Bind DN: "cn=bob,dc=x", Method: SASL".
+func bind(text string, ev *event.Event) bool {
+	_, rest, ok := strings.Cut(text, "Bind Request Failed (")
+	if !ok {
+		return false
+	}
+	client, rest, _ := strings.Cut(rest, ")")
+	vsphere.Logon(ev, event.AuthLogon, event.StatusFailure, "ldap")
+	vsphere.SetEndpoint(&ev.Src, client)
+	if dn, ok := vsphere.Between(rest, `Bind DN: "`, `"`); ok {
+		name, _, _ := strings.Cut(dn, ",")
+		_, ev.User.Name, _ = strings.Cut(name, "=")
+	}
+	reason, _, _ := strings.Cut(rest, ":")
+	vsphere.AddIf(ev, vsphere.FieldError, strings.TrimSpace(reason))
 	return true
 }
 

@@ -101,6 +101,7 @@ func (f *forwarded) describe(ev *event.Event) {
 	if !vsphere.RecognizeEventText(f.text, ev) {
 		ev.Class, ev.Service = event.APIActivity, ev.LogName
 		ev.Activity = activityOf(f.name())
+		vsphere.SetUser(ev, f.user)
 		f.known(ev)
 	}
 	if ev.Class == event.APIActivity && (ev.Operation == "" || !f.general()) {
@@ -115,7 +116,13 @@ func (f *forwarded) describe(ev *event.Event) {
 }
 
 // name is the type without its namespace.
-func (f *forwarded) name() string { return f.kind[strings.LastIndexByte(f.kind, '.')+1:] }
+// The ids of a host's observations (esx.audit.x) are names as they are.
+func (f *forwarded) name() string {
+	if strings.HasPrefix(f.kind, "esx.") {
+		return f.kind
+	}
+	return f.kind[strings.LastIndexByte(f.kind, '.')+1:]
+}
 
 // general says that the type tells nothing: the text has what happened.
 func (f *forwarded) general() bool {
@@ -158,7 +165,9 @@ func (f *forwarded) known(ev *event.Event) {
 		"AlreadyAuthenticatedSessionEvent", "InvalidLoginEvent":
 		f.session(ev)
 	case "GeneralHostWarningEvent":
-		lostMessages(f.text, ev)
+		if !lostMessages(f.text, ev) {
+			vsphere.Fallback(f.text, ev)
+		}
 	case "AlarmActionTriggeredEvent", "AlarmStatusChangedEvent", "AlarmSnmpCompletedEvent", "AlarmEmailCompletedEvent",
 		"AlarmScriptCompleteEvent", "AlarmAcknowledgedEvent", "AlarmClearedEvent":
 		alarm(f.text, ev)
@@ -228,13 +237,14 @@ func (f *forwarded) object(ev *event.Event) {
 			return
 		}
 	}
+	vsphere.Fallback(f.text, ev)
 }
 
 // lostMessages: "vmsyslog logger 10.0.0.5:514 lost 12 log messages".
-func lostMessages(text string, ev *event.Event) {
+func lostMessages(text string, ev *event.Event) bool {
 	_, rest, ok := strings.Cut(text, "vmsyslog logger ")
 	if !ok {
-		return
+		return false
 	}
 	target, rest := vsphere.Word(rest)
 	if _, after, ok := strings.Cut(target, "://"); ok {
@@ -244,4 +254,5 @@ func lostMessages(text string, ev *event.Event) {
 	if n, ok := vsphere.Between(rest+" ", "lost ", " "); ok {
 		vsphere.AddNumber(ev, fieldLost, n)
 	}
+	return true
 }

@@ -73,7 +73,11 @@ func jsonString(s, key string) string {
 			return ""
 		}
 		value := untilQuote(rest, escaped)
-		return strings.ReplaceAll(value, `\\`, `\`)
+		value = strings.ReplaceAll(value, `\\`, `\`)
+		if escaped { // once by the sender, once by the relay
+			value = strings.ReplaceAll(value, `\\`, `\`)
+		}
+		return value
 	}
 }
 

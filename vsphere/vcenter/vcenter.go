@@ -19,7 +19,8 @@ func Recognizers() map[string]vsphere.Recognizer {
 	put(vsphere.RecognizerFunc(adapter), "vcenter-server")
 	put(vsphere.Recognizers{vsphere.RecognizerFunc(updateManager), vsphere.Agent(manager)},
 		"updatemgr", "vmware-vum-server", "vlcm", "vmware-updatemgr")
-	put(vsphere.RecognizerFunc(websso), "websso", "sso", "ssoadminserver", "vmware-sts-idmd", "sts", "vmware-identity-sts")
+	put(vsphere.RecognizerFunc(websso), "websso", "sso", "ssoadminserver", "vmware-sts-idmd", "sts", "vmware-identity-sts",
+		"audit_events", "audit-events", "tokenservice")
 	put(vsphere.Recognizers{vsphere.RecognizerFunc(java), vsphere.Agent(nil)},
 		"java", "trustmanagement", "vpxd-svcs", "vpxd-svcs-main", "vmware-sps", "sps", "sca", "vapi-endpoint", "eam", "wcp",
 		"vsan-health", "content-library", "vsphere-ui", "api", "analytics", "statsmonitor", "perfcharts", "vdtc")

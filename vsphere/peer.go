@@ -1,0 +1,509 @@
+package vsphere
+
+import (
+	"strings"
+
+	"github.com/vegress/vegress/event"
+)
+
+// role is the part that an address plays in the sentence that names it.
+type role uint8
+
+const (
+	roleNone   role = iota
+	roleSource      // who came: "from 10.0.0.5", "client ip 10.0.0.5"
+	roleTarget      // who was gone to: "to 10.0.0.5:443", "at 10.0.0.5"
+)
+
+// maxBack bounds the words before an address that are looked at.
+const maxBack = 5
+
+// roleBefore reads the words that stand before an address. Nouns that say
+// what it is ("to the remote host 10.0.0.5") are passed over, and one word that
+// is not known ("to witness 10.0.0.5").
+func roleBefore(text string) role {
+	noun, unknown := roleNone, 0
+	for range maxBack {
+		text = strings.TrimRight(text, " \t<([{'\"=:-")
+		start := len(text)
+		for start > 0 && isWordByte(text[start-1]) {
+			start--
+		}
+		if start == len(text) {
+			return noun
+		}
+		r, known := roleOf(text[start:])
+		switch {
+		case known && r != roleNone:
+			return r
+		case known:
+		default:
+			r = nounRole(text[start:])
+			if noun == roleNone {
+				noun = r
+			}
+			if r == roleNone {
+				unknown++
+			}
+		}
+		if unknown > 1 {
+			return noun
+		}
+		text = text[:start]
+	}
+	return noun
+}
+
+func isWordByte(c byte) bool { return isDigit(c) || c == '_' || c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// roleOf knows the words that decide, and (with roleNone) those that only say
+// that an address follows.
+func roleOf(word string) (role, bool) {
+	switch {
+	case foldAny(word, "from", "by", "src", "source", "rhost", "clientip", "remoteip", "srcip", "remote_ip", "client_ip", "src_ip", "remote_address", "client_address"):
+		return roleSource, true
+	case foldAny(word, "to", "at", "with", "dst", "dest", "destination", "target", "traddr", "reach", "against", "dstip"):
+		return roleTarget, true
+	case foldAny(word, "ip", "address", "addr", "ipaddress", "host", "hostname", "the", "peer", "node", "ipv4", "ipv6", "port", "gateway", "tcp", "udp", "nfs", "iscsi"):
+		return roleNone, true
+	}
+	return roleNone, false
+}
+
+// nounRole is the part that a noun stands for when no word before it decides.
+func nounRole(word string) role {
+	switch {
+	case foldAny(word, "client", "remote", "initiator"):
+		return roleSource
+	case foldAny(word, "server", "controller"):
+		return roleTarget
+	}
+	return roleNone
+}
+
+func foldAny(s string, words ...string) bool {
+	for _, w := range words {
+		if len(w) == len(s) && strings.EqualFold(s, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxAddresses bounds the address fields of one event.
+const maxAddresses = 4
+
+// changes are what a text says in which "from" and "to" are no ends of a
+// connection: an address or a version became another.
+var changes = [...]string{"hanged", "oved from", "ersion", "pgrad"}
+
+// addresses puts each address (with its port) in text where the words before
+// it say that it belongs: into Src or Dst when that is still free, else into a
+// field.
+func addresses(text string, ev *event.Event) {
+	plain := false
+	for n, from := 0, 0; n < maxAddresses; n++ {
+		start, end, found := nextAddress(text, from)
+		if end == 0 {
+			return
+		}
+		from = end
+		if n == 0 {
+			plain = containsAny(text, changes[:])
+		}
+		r := roleNone
+		if !plain || found.Port != 0 {
+			r = roleBefore(text[:start])
+		}
+		if start > 0 && text[start-1] == '@' {
+			r = roleSource
+			accountBefore(text[:start-1], ev)
+		}
+		if !take(r, found, ev) && !isEnd(found, ev) {
+			ev.Add(FieldAddress, text[start:end])
+		}
+	}
+}
+
+// mentions adds a field for each address in text that is no end of ev's
+// connection.
+func mentions(text string, ev *event.Event) {
+	for n, from := 0, 0; n < maxAddresses; n++ {
+		start, end, found := nextAddress(text, from)
+		if end == 0 {
+			return
+		}
+		from = end
+		if !isEnd(found, ev) {
+			ev.Add(FieldAddress, text[start:end])
+		}
+	}
+}
+
+// isEnd says that found is an end of ev's connection already.
+func isEnd(found event.Endpoint, ev *event.Event) bool {
+	for _, ep := range [...]*event.Endpoint{&ev.Src, &ev.Dst} {
+		if ep.IP == found.IP && (found.Port == 0 || found.Port == ep.Port) {
+			return true
+		}
+	}
+	return false
+}
+
+// take makes found the end of the connection that r says; false: r says none,
+// or another address has that part.
+func take(r role, found event.Endpoint, ev *event.Event) bool {
+	var ep *event.Endpoint
+	switch r {
+	case roleSource:
+		ep = &ev.Src
+	case roleTarget:
+		ep = &ev.Dst
+	default:
+		return false
+	}
+	if ep.IP.IsValid() {
+		return ep.IP == found.IP && (found.Port == 0 || found.Port == ep.Port)
+	}
+	ep.IP = found.IP
+	if found.Port != 0 {
+		ep.Port = found.Port
+	}
+	return true
+}
+
+// accountBefore takes the name in "name@address".
+func accountBefore(text string, ev *event.Event) {
+	start := strings.LastIndexAny(text, " \t'\"=(<[,:") + 1
+	if ev.User.Name == "" && start < len(text) {
+		ev.User = ParseUser(text[start:])
+	}
+}
+
+// nextAddress finds the first address in text[from:], and where it stands with
+// its port; end 0: there is none.
+func nextAddress(text string, from int) (start, end int, found event.Endpoint) {
+	start, end, found = nextIPv4(text, from)
+	if s, e, v6 := nextIPv6(text, from); e != 0 && (end == 0 || s < start) {
+		return s, e, v6
+	}
+	return start, end, found
+}
+
+func nextIPv4(text string, from int) (start, end int, found event.Endpoint) {
+	for i := from; ; i++ {
+		dot := strings.IndexByte(text[i:], '.')
+		if dot < 0 {
+			return 0, 0, found
+		}
+		i += dot
+		start = i
+		for start > from && i-start < 3 && isDigit(text[start-1]) {
+			start--
+		}
+		if start == i || start > 0 && (isDigit(text[start-1]) || isNamePart(text[start-1])) ||
+			strings.HasSuffix(text[:start], "ersion ") {
+			continue
+		}
+		addr, length := parseIPv4(text[start:])
+		if length == 0 {
+			continue
+		}
+		found.IP, end = addr, start+length
+		end += portAfter(text[end:], &found)
+		return start, end, found
+	}
+}
+
+// nextIPv6 wants two colons side by side or a group of three or four digits:
+// the names of Fibre Channel ports and MAC addresses are no addresses.
+func nextIPv6(text string, from int) (start, end int, found event.Endpoint) {
+	for i := from; ; {
+		colon := strings.IndexByte(text[i:], ':')
+		if colon < 0 {
+			return 0, 0, found
+		}
+		if i += colon; i+1 < len(text) && text[i+1] == ' ' { // "Module: text"
+			i++
+			continue
+		}
+		start, end = i, i
+		for start > from && i-start < 4 && isHex(text[start-1]) {
+			start--
+		}
+		for end < len(text) && (isHex(text[end]) || text[end] == ':' || text[end] == '.') {
+			end++
+		}
+		token := strings.TrimRight(text[start:end], ":.")
+		if len(token) > 2 && (start == 0 || !isWordByte(text[start-1]) && !isNamePart(text[start-1])) &&
+			(start+len(token) == len(text) || !isWordByte(text[start+len(token)])) && hasLongGroup(token) {
+			if addr, ok := ParseAddr(token); ok && addr.Is6() {
+				found.IP, end = addr, start+len(token)
+				end += portAfter(text[end:], &found)
+				return start, end, found
+			}
+		}
+		i = max(end, i+1)
+	}
+}
+
+func hasLongGroup(s string) bool {
+	digits := 0
+	for i := 0; i < len(s); i++ {
+		if s[i] == ':' {
+			digits = 0
+			continue
+		}
+		if digits++; digits > 2 {
+			return true
+		}
+	}
+	return strings.Contains(s, "::")
+}
+
+// portAfter reads ":443", "]:443", " port 443" and the like behind an address, and says
+// how long that is.
+func portAfter(s string, ep *event.Endpoint) int {
+	i := 0
+	switch {
+	case strings.HasPrefix(s, "]:"):
+		i = len("]:")
+	case strings.HasPrefix(s, ":"):
+		i = len(":")
+	default:
+		for _, words := range [...]string{" port ", " : ", ", port: ", ", port ", " port: "} {
+			if strings.HasPrefix(s, words) {
+				i = len(words)
+			}
+		}
+		if i == 0 {
+			return 0
+		}
+	}
+	n := i
+	for n < len(s) && n < i+5 && isDigit(s[n]) {
+		n++
+	}
+	port, ok := ParsePort(s[i:n])
+	if !ok {
+		return 0
+	}
+	ep.Port = port
+	return n
+}
+
+// namedPeers are the words that a peer's name follows.
+var namedPeers = [...]struct {
+	mark string
+	role role
+}{
+	{"onnect to ", roleTarget},
+	{"onnected to ", roleTarget},
+	{"onnecting to ", roleTarget},
+	{"onnection to ", roleTarget},
+	{"onnection with ", roleTarget},
+	{"onnection from ", roleSource},
+}
+
+// loginWords are what a text says that is about a login.
+var loginWords = [...]string{"ogin failed", "ailed login", "ailed to log", "ailed to authenticate", "uthentication fail", "ogin succe", "uthenticated user", "uthentication succe", "ogin attempt"}
+
+// authentication makes a text about the login of a named account one.
+func authentication(text string, ev *event.Event) {
+	if ev.Class != event.BaseEvent || !containsAny(text, loginWords[:]) {
+		return
+	}
+	status := event.StatusSuccess
+	if containsAny(text, failures[:]) {
+		status = event.StatusFailure
+	}
+	logon(ev, event.AuthLogon, status)
+}
+
+// maxNouns bounds the words between such words and the name.
+const maxNouns = 3
+
+// namedPeer takes a peer that is named by its host name, with or without its
+// address: "Failed to connect to domain controller dc1.example.com (10.0.0.3)".
+func namedPeer(text string, ev *event.Event) {
+	if !strings.Contains(text, "onnect") {
+		return
+	}
+	for i := range namedPeers {
+		_, rest, ok := strings.Cut(text, namedPeers[i].mark)
+		if !ok {
+			continue
+		}
+		ep := &ev.Dst
+		if namedPeers[i].role == roleSource {
+			ep = &ev.Src
+		}
+		for range maxNouns {
+			var w string
+			w, rest = Word(rest)
+			var named event.Endpoint
+			w = strings.Trim(w, "'\"[]()<>,;.")
+			if !SetEndpoint(&named, strings.TrimRight(w, ":")) {
+				continue
+			}
+			if named.IP.IsValid() {
+				break
+			}
+			if named.Port != 0 || isFQDN(named.Hostname) {
+				addressOfName(rest, &named)
+				if ep.IsZero() {
+					*ep = named
+				}
+				return
+			}
+		}
+	}
+}
+
+// addressOfName reads the address that may follow a name in brackets.
+func addressOfName(rest string, named *event.Endpoint) {
+	w, _ := Word(rest)
+	if len(w) < 3 || w[0] != '(' && w[0] != '[' && w[0] != '<' {
+		return
+	}
+	var found event.Endpoint
+	w = strings.Trim(w, "()[]<>,;.")
+	w = w[strings.IndexByte(w, '/')+1:] // Java: [name/address]
+	if SetEndpoint(&found, w) && found.IP.IsValid() {
+		named.IP = found.IP
+		if found.Port != 0 {
+			named.Port = found.Port
+		}
+	}
+}
+
+// isFQDN tells a name with a domain from a word and from a number.
+func isFQDN(s string) bool {
+	i := strings.LastIndexByte(s, '.')
+	return i > 0 && len(s)-i > 2 && !strings.ContainsAny(s[i:], "0123456789_")
+}
+
+// networkWords turn a sentence with an end in it into one about a connection.
+var networkWords = [...]string{"onnect", "andshake", "eartbeat", "nreachable", "eachable", "isten", "mount", "Mount ", "ogin to"}
+
+// sentence makes a text that names who was connected to, or who connected,
+// Network Activity; the other end is the device.
+func sentence(text string, ev *event.Event) {
+	src := ev.Src.IP.IsValid() || ev.Src.Hostname != ""
+	dst := ev.Dst.IP.IsValid() || ev.Dst.Hostname != ""
+	if ev.Class != event.BaseEvent || !src && !dst || !containsAny(text, networkWords[:]) {
+		return
+	}
+	ev.Class = event.NetworkActivity
+	ev.Activity, ev.Status = outcomeOf(text)
+	switch {
+	case !src:
+		ev.Src, ev.Direction = DeviceEndpoint(ev), event.DirectionOutbound
+	case !dst:
+		ev.Dst, ev.Direction = DeviceEndpoint(ev), event.DirectionInbound
+	}
+}
+
+func containsAny(s string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(s, w) {
+			return true
+		}
+	}
+	return false
+}
+
+var (
+	failures  = [...]string{"ailed", "ailure", "efused", "imed out", "imeout", "nable to", "not reachable", "annot ", "ould not", "ouldn't", "nreachable", "rror", "No route"}
+	closings  = [...]string{"ost connection", "isconnect", "losed", "losing", "connection lost"}
+	successes = [...]string{"onnected", "stablished", "estored", "ccepted", "ecovered", "uccess", "reachable again"}
+)
+
+// outcomeOf reads what became of a connection from the words of a sentence.
+func outcomeOf(text string) (event.Activity, event.Status) {
+	switch {
+	case containsAny(text, closings[:]):
+		return event.NetworkClose, event.StatusUnknown
+	case containsAny(text, failures[:]):
+		return event.NetworkFail, event.StatusFailure
+	case containsAny(text, successes[:]):
+		return event.NetworkOpen, event.StatusSuccess
+	case strings.Contains(text, "onnecting"), strings.Contains(text, "onnection from"):
+		return event.NetworkOpen, event.StatusUnknown
+	}
+	return event.ActivityOther, event.StatusUnknown
+}
+
+// account finds, in a text of no known form, the account that it names, and
+// says whether ev has one of the text.
+func account(text string, ev *event.Event) bool {
+	if ev.User.Name != "" || !strings.Contains(text, "ser") && !strings.Contains(text, "acct=") && !strings.Contains(text, "principal [") {
+		return ev.User.Name != "" && ev.Src.IP.IsValid()
+	}
+	if who, ok := Between(text, "User {Name: ", "}"); ok {
+		ev.User.Name, ev.User.Domain, _ = strings.Cut(who, ", Domain: ")
+		return true
+	}
+	for _, mark := range [...]string{"ser '", "ser \"", "sername=", "serName=", "user=", "User=", "for user ", "acct=", "principal "} {
+		_, rest, ok := strings.Cut(text, mark)
+		if !ok {
+			continue
+		}
+		if q := mark[len(mark)-1]; q == '\'' || q == '"' {
+			rest = text[len(text)-len(rest)-1:]
+		}
+		if name := accountName(rest); name != "" {
+			if !setUserAtAddress(ev, name) {
+				SetUser(ev, name)
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// accountName cuts a name off s, quoted or up to what ends a word.
+func accountName(s string) string {
+	if s == "" {
+		return ""
+	}
+	name := ""
+	if q := s[0]; q == '\'' || q == '"' || q == '[' {
+		if q == '[' {
+			q = ']'
+		}
+		end := strings.IndexByte(s[1:], q)
+		if end < 0 {
+			return ""
+		}
+		name = s[1 : end+1]
+	} else {
+		if i := strings.Index(s, " from "); i > 0 && strings.IndexByte(s[:i], '\\') > 0 { // a name with blanks
+			s = s[:i]
+		} else if i := strings.IndexAny(s, " ,;)]}\t\n'\""); i >= 0 {
+			s = s[:i]
+		}
+		name = strings.TrimRight(s, ".:")
+	}
+	switch name {
+	case "", "-", "null", "unknown", "n/a", "<none>", "None":
+		return ""
+	}
+	return name
+}
+
+// setUserAtAddress is SetUserAt for an address only: behind the @ of a plain
+// account stands a domain.
+func setUserAtAddress(ev *event.Event, s string) bool {
+	i := strings.LastIndexByte(s, '@')
+	if i < 0 {
+		return false
+	}
+	addr, ok := ParseAddr(s[i+1:])
+	if !ok {
+		return false
+	}
+	ev.User = ParseUser(s[:i])
+	take(roleSource, event.Endpoint{IP: addr}, ev)
+	return true
+}
