@@ -12,12 +12,6 @@ import (
 	"github.com/vegress/vegress/event"
 )
 
-// Annotator adds what it knows to an event before detectors see it. Annotate
-// is called from one goroutine, the shard's.
-type Annotator interface {
-	Annotate(ev *event.Event)
-}
-
 // Detector looks at each event of one shard, in order, from one goroutine,
 // and reports findings. It may write ev.Justification; it keeps nothing of ev
 // without cloning. What report gets owns its memory.
@@ -38,8 +32,14 @@ type Restorer interface {
 	Restore(open []event.Finding)
 }
 
-// Detectors is several detectors in their order, itself a Detector, a Ticker
-// and a Restorer.
+// Flusher is a Detector that has revisions of findings which wait for their
+// time. Flush reports them now, after the last event before a stop.
+type Flusher interface {
+	Flush(report func(*event.Finding))
+}
+
+// Detectors is several detectors in their order, itself a Detector, a Ticker,
+// a Restorer and a Flusher.
 type Detectors []Detector
 
 // Detect shows ev to each detector.
@@ -63,6 +63,15 @@ func (d Detectors) Restore(open []event.Finding) {
 	for _, one := range d {
 		if r, ok := one.(Restorer); ok {
 			r.Restore(open)
+		}
+	}
+}
+
+// Flush tells those that are a Flusher.
+func (d Detectors) Flush(report func(*event.Finding)) {
+	for _, one := range d {
+		if f, ok := one.(Flusher); ok {
+			f.Flush(report)
 		}
 	}
 }

@@ -316,6 +316,15 @@ func (l *Ledger) Tick(now time.Time, report func(*event.Finding)) {
 	}
 }
 
+// Flush reports the updates that wait for their time, so that the last
+// revision of each finding counts all its events.
+func (l *Ledger) Flush(report func(*event.Finding)) {
+	for len(l.due) > 0 {
+		c := l.due[0]
+		l.reviseUpdate(c, c.finding.LastSeen, report)
+	}
+}
+
 func (l *Ledger) close(c *Case, now time.Time, report func(*event.Finding)) {
 	l.remove(c)
 	if c.finding.Count == 0 {
@@ -373,23 +382,11 @@ func (l *Ledger) restore(f *event.Finding) {
 
 // keyOf makes a finding's Key of its wire form.
 func keyOf(f *event.Finding) Key {
-	k := Key{Analytic: f.Analytic.UID, Entity: parseEntity(f.Entity), What: f.Key}
+	k := Key{Analytic: f.Analytic.UID, Entity: event.ParseEntity(f.Entity), What: f.Key}
 	if addr, err := netip.ParseAddr(f.Key); err == nil {
 		k.What, k.Addr = "", addr
 	}
 	return k
-}
-
-func parseEntity(s string) event.Entity {
-	if text, ok := strings.CutPrefix(s, "addr:"); ok {
-		if addr, err := netip.ParseAddr(text); err == nil {
-			return event.Entity{Addr: addr}
-		}
-	}
-	if s == (event.Entity{}).String() {
-		return event.Entity{}
-	}
-	return event.Entity{Key: s}
 }
 
 // Stats counts, for each analytic in the order of NewLedger. It is safe for

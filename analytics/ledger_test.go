@@ -125,6 +125,22 @@ func TestNeverOneALine(t *testing.T) {
 	}
 }
 
+// The last revision before a stop counts every event, also those whose update
+// was not due yet.
+func TestFlush(t *testing.T) {
+	b := newBook(analytics.LedgerOptions{})
+	for i := range 3 {
+		b.see(key("x"), time.Duration(i)*time.Second, event.SeverityLow, 1)
+	}
+	b.Flush(b.report)
+	if n := len(b.found); n != 2 || b.found[1].Activity != event.FindingUpdate || b.found[1].Count != 3 {
+		t.Fatalf("%d revisions, the last %+v", n, b.found[n-1])
+	}
+	if b.Flush(b.report); len(b.found) != 2 {
+		t.Error("flushed twice")
+	}
+}
+
 func TestSeverityNeverFalls(t *testing.T) {
 	b := newBook(analytics.LedgerOptions{})
 	b.see(key("x"), 0, event.SeverityMedium, 1)
@@ -278,6 +294,7 @@ type recorder struct{ log *[]string }
 func (r recorder) Detect(*event.Event, func(*event.Finding)) { *r.log = append(*r.log, "detect") }
 func (r recorder) Tick(time.Time, func(*event.Finding))      { *r.log = append(*r.log, "tick") }
 func (r recorder) Restore([]event.Finding)                   { *r.log = append(*r.log, "restore") }
+func (r recorder) Flush(func(*event.Finding))                { *r.log = append(*r.log, "flush") }
 
 type plain struct{ log *[]string }
 
@@ -289,7 +306,8 @@ func TestDetectors(t *testing.T) {
 	d.Restore(nil)
 	d.Detect(nil, nil)
 	d.Tick(start, nil)
-	if want := []string{"restore", "plain", "detect", "tick"}; !slices.Equal(log, want) {
+	d.Flush(nil)
+	if want := []string{"restore", "plain", "detect", "tick", "flush"}; !slices.Equal(log, want) {
 		t.Errorf("got %v, want %v", log, want)
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -188,23 +187,6 @@ func (l Log) SlogLevel() (slog.Level, error) {
 		return level, fmt.Errorf("log.level is %q: must be debug, info, warn or error", l.Level)
 	}
 	return level, nil
-}
-
-// listHook splits a list that came as one string, from the environment or a
-// flag, at its commas.
-func listHook(from, to reflect.Type, value any) (any, error) {
-	if from.Kind() != reflect.String || to.Kind() != reflect.Slice {
-		return value, nil
-	}
-	text := strings.TrimSpace(value.(string))
-	if text == "" {
-		return []string{}, nil
-	}
-	parts := strings.Split(text, ",")
-	for i := range parts {
-		parts[i] = strings.TrimSpace(parts[i])
-	}
-	return parts, nil
 }
 
 // flatten puts the decoder's list of faults on one line, in the words of the

@@ -28,32 +28,6 @@ var (
 	}
 )
 
-// Name is the OCSF name of c: "network_activity". A class that vegress does
-// not write is "base_event".
-func (c Class) Name() string {
-	switch c {
-	case FileActivity:
-		return "file_activity"
-	case ProcessActivity:
-		return "process_activity"
-	case DetectionFinding:
-		return "detection_finding"
-	case Authentication:
-		return "authentication"
-	case NetworkActivity:
-		return "network_activity"
-	case HTTPActivity:
-		return "http_activity"
-	case DNSActivity:
-		return "dns_activity"
-	case SSHActivity:
-		return "ssh_activity"
-	case APIActivity:
-		return "api_activity"
-	}
-	return "base_event"
-}
-
 // String is the OCSF caption in lower case, "unknown" for what OCSF has no
 // name for.
 func (s Severity) String() string {
@@ -74,46 +48,3 @@ func (v Verdict) String() string { return caption(verdicts, uint8(v)) }
 
 // String is "no_role", "destination" and so on; empty for ReasonNone.
 func (r Reason) String() string { return caption(reasons, uint8(r)) }
-
-// maxSlug bounds a token in bytes: names come from the network, and a NATS
-// subject has to stay short.
-const maxSlug = 128
-
-// Slug makes a token for a NATS subject of s: lower case, each run outside
-// [a-z0-9_-] becomes one "_", cut after 128 bytes; "_" for an empty s.
-func Slug(s string) string {
-	if isSlug(s) {
-		return s
-	}
-	dst := make([]byte, 0, min(len(s), maxSlug)+1)
-	run := false
-	for i := 0; i < len(s) && len(dst) < maxSlug; i++ {
-		c := s[i]
-		if c >= 'A' && c <= 'Z' {
-			c |= 0x20
-		}
-		if slugByte(c) {
-			dst = append(dst, c)
-		} else if !run {
-			dst = append(dst, '_')
-		}
-		run = !slugByte(c)
-	}
-	if len(dst) == 0 {
-		return "_"
-	}
-	return string(dst)
-}
-
-func isSlug(s string) bool {
-	for i := range len(s) {
-		if !slugByte(s[i]) {
-			return false
-		}
-	}
-	return s != "" && len(s) <= maxSlug
-}
-
-func slugByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '-'
-}

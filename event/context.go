@@ -1,9 +1,6 @@
 package event
 
-import (
-	"net/netip"
-	"time"
-)
+import "time"
 
 // VM is a virtual machine as vCenter describes it. A *VM that an Event points
 // to never changes: the inventory makes a new one for a new state.
@@ -83,31 +80,6 @@ type Context struct {
 
 // Ambiguous says that several VMs fit and none is preferred.
 func (c *Context) Ambiguous() bool { return c.VM == nil && len(c.Candidates) > 1 }
-
-// Entity is who acts in an event, as a comparable key: a flow's source, a DNS
-// query's client, a process's device; never the sender of the log.
-type Entity struct {
-	Key  string     // "vm:<vcenter>/<instance_uuid>" or "host:<name>"; empty for an address
-	Addr netip.Addr // only when Key is empty
-}
-
-// How an entity's wire form begins, and what stands for none.
-const (
-	hostPrefix = "host:"
-	addrPrefix = "addr:"
-	noEntity   = "none"
-)
-
-// String is the entity's wire form: "vm:...", "host:..." or "addr:...".
-func (n Entity) String() string {
-	if n.Key != "" {
-		return n.Key
-	}
-	if n.Addr.IsValid() {
-		return addrPrefix + n.Addr.String()
-	}
-	return noEntity
-}
 
 // Verdict is the answer to "is this connection justified?".
 type Verdict uint8

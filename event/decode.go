@@ -21,7 +21,7 @@ func Parse(data []byte) (Event, error) {
 		return Event{}, fmt.Errorf("parse event: %w", err)
 	}
 	e := Event{Class: w.ClassUID, Activity: w.ActivityID, Severity: w.SeverityID, Status: w.StatusID}
-	if w.ClassUID != BaseEvent && w.ClassUID.places() == 0 {
+	if w.ClassUID != BaseEvent && w.ClassUID.facts().places == 0 {
 		return Event{}, fmt.Errorf("parse event: class_uid %d is not one of an event", w.ClassUID)
 	}
 	fields, err := w.mergeUnmapped()

@@ -5,125 +5,6 @@ import (
 	"time"
 )
 
-// place is a set of attributes that an OCSF class has. What an event says
-// and its class has no place for is written at the same path below unmapped:
-// a Base Event's source is unmapped.src_endpoint.
-type place uint16
-
-const (
-	placeEndpoints  place = 1 << iota // src_endpoint, dst_endpoint
-	placeConnection                   // connection_info, traffic
-	placeURL                          // url
-	placeHTTP                         // http_request, http_response
-	placeQuery                        // query, answers, rcode
-	placeUser                         // user, session, service
-	placeActor                        // actor
-	placeAPI                          // api, resources
-	placeDevice                       // device
-	placeProcess                      // process
-	placeFile                         // file
-)
-
-// places is what the schema of a class (without profiles) has.
-func (c Class) places() place {
-	const network = placeEndpoints | placeConnection
-	switch c {
-	case FileActivity:
-		return placeActor | placeDevice | placeFile
-	case ProcessActivity:
-		return placeActor | placeDevice | placeProcess
-	case Authentication:
-		return placeEndpoints | placeHTTP | placeUser | placeActor
-	case NetworkActivity:
-		return network | placeURL
-	case HTTPActivity:
-		return network | placeHTTP | placeFile
-	case DNSActivity:
-		return network | placeQuery
-	case SSHActivity:
-		return network | placeFile
-	case APIActivity:
-		return placeEndpoints | placeHTTP | placeActor | placeAPI
-	}
-	return 0
-}
-
-// head is how an event of class c begins.
-func (c Class) head() string {
-	switch c {
-	case FileActivity:
-		return `{"class_uid":1001,"category_uid":1,"activity_id":`
-	case ProcessActivity:
-		return `{"class_uid":1007,"category_uid":1,"activity_id":`
-	case DetectionFinding:
-		return `{"class_uid":2004,"category_uid":2,"activity_id":`
-	case Authentication:
-		return `{"class_uid":3002,"category_uid":3,"activity_id":`
-	case NetworkActivity:
-		return `{"class_uid":4001,"category_uid":4,"activity_id":`
-	case HTTPActivity:
-		return `{"class_uid":4002,"category_uid":4,"activity_id":`
-	case DNSActivity:
-		return `{"class_uid":4003,"category_uid":4,"activity_id":`
-	case SSHActivity:
-		return `{"class_uid":4007,"category_uid":4,"activity_id":`
-	case APIActivity:
-		return `{"class_uid":6003,"category_uid":6,"activity_id":`
-	}
-	return `{"class_uid":0,"category_uid":0,"activity_id":`
-}
-
-// activity is a, or ActivityOther where class c has no such activity.
-func (c Class) activity(a Activity) Activity {
-	top := Activity(0)
-	switch c {
-	case FileActivity:
-		top = 14
-	case ProcessActivity:
-		top = 5
-	case DetectionFinding:
-		top = 3
-	case Authentication, NetworkActivity, SSHActivity:
-		top = 7
-	case HTTPActivity:
-		top = 9
-	case APIActivity:
-		top = 4
-	case DNSActivity:
-		if top = 2; a == NetworkTraffic {
-			return a
-		}
-	}
-	if a > top {
-		return ActivityOther
-	}
-	return a
-}
-
-// WireClass is the class that e is written as: its own, or BaseEvent when e
-// lacks what makes an event of that class: an endpoint in network, DNS and SSH
-// activity, an operation in API activity, a process or a file in their
-// activities.
-func (e *Event) WireClass() Class {
-	fits := false
-	switch e.Class {
-	case HTTPActivity, Authentication:
-		fits = true
-	case NetworkActivity, DNSActivity, SSHActivity:
-		fits = e.Src.identified() || e.Dst.identified()
-	case APIActivity:
-		fits = e.Operation != ""
-	case ProcessActivity:
-		fits = e.Process.identified() || e.Process.known() && e.UID != ""
-	case FileActivity:
-		fits = e.File.Name != "" || e.File.Path != ""
-	}
-	if fits {
-		return e.Class
-	}
-	return BaseEvent
-}
-
 // AppendJSON appends e to dst as one JSON object of OCSF 1.8.0, without a
 // newline, and returns the extended buffer. The object is valid under the
 // schema of its class without profiles, whatever e holds, and Parse reads it
@@ -146,7 +27,7 @@ func (e *Event) WireClass() Class {
 //     that logged it, and a process without any id has the event's uid.
 func (e *Event) AppendJSON(dst []byte) []byte {
 	class := e.WireClass()
-	has := class.places()
+	has := class.facts().places
 	dst = appendHead(dst, class, e.Activity, e.Severity, e.Time)
 	if e.Status != StatusUnknown {
 		dst = appendInt(dst, `"status_id":`, int64(knownOr(uint8(e.Status), uint8(StatusFailure))))
@@ -164,7 +45,7 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 
 func appendHead(dst []byte, c Class, a Activity, s Severity, t time.Time) []byte {
 	a = c.activity(a)
-	dst = append(dst, c.head()...)
+	dst = append(dst, c.facts().head...)
 	dst = appendInt(dst, "", int64(a))
 	dst = appendInt(dst, `"type_uid":`, int64(c)*100+int64(a))
 	dst = appendInt(dst, `"severity_id":`, int64(knownOr(uint8(s), uint8(SeverityFatal))))
@@ -180,7 +61,10 @@ func knownOr(id, last uint8) uint8 {
 	return id
 }
 
-const metadataHead = `"metadata":{"version":"1.8.0","product":{"name":"vegress","vendor_name":"vegress"},`
+// OCSFVersion is the version of the schema that events and findings follow.
+const OCSFVersion = "1.8.0"
+
+const metadataHead = `"metadata":{"version":"` + OCSFVersion + `","product":{"name":"vegress","vendor_name":"vegress"},`
 
 func (e *Event) appendMetadata(dst []byte, has place) []byte {
 	dst = append(dst, metadataHead...)
@@ -418,7 +302,7 @@ func (e *Event) appendEndpoints(dst []byte, class Class) []byte {
 	return appendEndpoint(dst, `"dst_endpoint":{`, &e.Dst)
 }
 
-// identified says that p has what OCSF demands of an endpoint; a port or a MAC
+// identified says that e has what OCSF demands of an endpoint; a port or a MAC
 // address is not enough.
 func (e *Endpoint) identified() bool {
 	return e.IP.IsValid() || e.Hostname != "" || e.VMName != "" || e.VMUUID != "" || e.VIF != "" || e.Service != ""

@@ -103,6 +103,13 @@ func (c *Context) appendVM(dst []byte, whole bool) []byte {
 	return appendText(dst, `"key":`, vm.Key)
 }
 
+// AppendJSON appends all that is known of vm as a JSON object: what stands in
+// the enrichments of a finding, and in the inventory's bucket.
+func (vm *VM) AppendJSON(dst []byte) []byte {
+	c := Context{VM: vm}
+	return closeObject(c.appendVM(append(dst, '{'), true))
+}
+
 func appendFlag(dst []byte, member string, set bool) []byte {
 	if !set {
 		return dst

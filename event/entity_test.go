@@ -130,3 +130,18 @@ func TestIntern(t *testing.T) {
 		t.Error("two names that are one in JSON have two ids")
 	}
 }
+
+func TestParseEntity(t *testing.T) {
+	for _, want := range []event.Entity{
+		{},
+		{Key: "vm:vc1/4c4c4544"},
+		{Key: "host:esx01.example.com"},
+		{Addr: netip.MustParseAddr("10.0.0.1")},
+		{Addr: netip.MustParseAddr("2001:db8::1")},
+		{Key: "addr:not an address"},
+	} {
+		if got := event.ParseEntity(want.String()); got != want {
+			t.Errorf("%q: got %+v, want %+v", want, got, want)
+		}
+	}
+}

@@ -198,8 +198,8 @@ type Endpoint struct {
 
 	Service  string // the web service behind the address ("pastebin"), by the catalogue
 	Category string // its category ("paste")
-	// NameVia says where Hostname came from when the record itself had none:
-	// "dns", "sni", "catalogue".
+	// NameVia says where Hostname, or Service, came from when the record itself
+	// had no name: "dns", "dns_shared", "sni", "catalogue".
 	NameVia string
 }
 

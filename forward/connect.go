@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Embedded is the server within this process, as broker.Server is.
@@ -80,6 +81,17 @@ func lasting(log *slog.Logger) []nats.Option {
 			log.Error("NATS connection", "error", err)
 		}),
 	}
+}
+
+// apiTimeout bounds one request to the JetStream API.
+const apiTimeout = 5 * time.Second
+
+func openJetStream(nc *nats.Conn) (jetstream.JetStream, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, fmt.Errorf("use JetStream: %w", err)
+	}
+	return js, nil
 }
 
 // redacted is a list of servers without what is secret in it.

@@ -201,7 +201,7 @@ func (l *leg) learn(ctx context.Context, st jetstream.Stream, far *jetstream.Str
 			}
 		}
 	}
-	err := storedIDs(ctx, l.farJS, far.Config.Name, subjects, after, func(id string, _ uint64) {
+	err := storedIDs(ctx, l.farJS, far.Config.Name, subjects, after, func(id string) {
 		if len(l.known) < maxKnown {
 			l.known[id] = true
 		}

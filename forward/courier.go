@@ -131,9 +131,9 @@ func (t *tally) add(m *message, sign int64) {
 var ErrClosed = errors.New("the publisher is closed")
 
 func newCourier(o courierOptions) (*courier, error) {
-	js, err := jetstream.New(o.nc)
+	js, err := openJetStream(o.nc)
 	if err != nil {
-		return nil, fmt.Errorf("use JetStream: %w", err)
+		return nil, err
 	}
 	c := &courier{
 		courierOptions: o,
@@ -440,16 +440,14 @@ func (c *courier) oldest() (floor uint64, m *message) {
 	return c.queue[0].floor, c.queue[0]
 }
 
-// snapshot is a consistent copy of the counts, and the age of the oldest
-// message in flight.
-func (c *courier) snapshot(now time.Time) (courierCount, time.Duration, error) {
+// snapshot is a consistent copy of the counts, the age of the oldest message
+// in flight, and why messages do not flow; nil when they do.
+func (c *courier) snapshot(now time.Time) (count courierCount, age time.Duration, trouble error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var age time.Duration
 	if len(c.queue) > 0 {
 		age = now.Sub(c.queue[0].first)
 	}
-	var trouble error
 	if !c.flowing {
 		trouble = c.trouble
 	}

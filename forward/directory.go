@@ -21,9 +21,9 @@ type Directory struct {
 
 // NewDirectory opens the bucket that Ensure made.
 func NewDirectory(ctx context.Context, nc *nats.Conn) (*Directory, error) {
-	js, err := jetstream.New(nc)
+	js, err := openJetStream(nc)
 	if err != nil {
-		return nil, fmt.Errorf("use JetStream: %w", err)
+		return nil, err
 	}
 	kv, err := js.KeyValue(ctx, InventoryBucket)
 	if err != nil {

@@ -22,9 +22,8 @@ const (
 )
 
 const (
-	ocsfVersion = "1.8.0"
-	typeNDJSON  = "application/x-ndjson"
-	typeJSON    = "application/json"
+	typeNDJSON = "application/x-ndjson"
+	typeJSON   = "application/json"
 )
 
 // minCompressed is the size of a pack from which compression pays.
@@ -229,7 +228,7 @@ func (p *Packer) shrink(m *message) *message {
 func (m *message) setPackHeader(first, last time.Time) {
 	m.set(nats.MsgIdHdr, m.id)
 	m.set(headerType, typeNDJSON)
-	m.set(headerOCSF, ocsfVersion)
+	m.set(headerOCSF, event.OCSFVersion)
 	m.set(headerCount, strconv.Itoa(m.events))
 	m.set(headerTimeMin, first.UTC().Format(time.RFC3339Nano))
 	m.set(headerTimeMax, last.UTC().Format(time.RFC3339Nano))

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/vegress/vegress/event"
 )
@@ -75,9 +74,9 @@ func (p *Publisher) newCourier(ctx context.Context, nc *nats.Conn, o courierOpti
 }
 
 func lastSequence(ctx context.Context, nc *nats.Conn, stream string) (uint64, error) {
-	js, err := jetstream.New(nc)
+	js, err := openJetStream(nc)
 	if err != nil {
-		return 0, fmt.Errorf("use JetStream: %w", err)
+		return 0, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
@@ -128,7 +127,7 @@ func (p *Publisher) Finding(f *event.Finding) error {
 	m.Header = nats.Header{
 		nats.MsgIdHdr:        {m.id},
 		headerType:           {typeJSON},
-		headerOCSF:           {ocsfVersion},
+		headerOCSF:           {event.OCSFVersion},
 		"ce-specversion":     {"1.0"},
 		"ce-id":              {m.id},
 		"ce-type":            {"vegress.finding." + findingVerbs[f.Activity]},

@@ -2,7 +2,6 @@ package forward
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"time"
 
@@ -22,9 +21,9 @@ type FollowOptions struct {
 
 func (o FollowOptions) source() (stream, subjects string) {
 	if o.Events {
-		return EventsStream, "vegress.events.>"
+		return EventsStream, eventSubjects
 	}
-	return FindingsStream, "vegress.findings.>"
+	return FindingsStream, findingSubjects
 }
 
 // Follow goes through findings or events in the order in which they were
@@ -58,9 +57,9 @@ func Follow(ctx context.Context, nc *nats.Conn, o FollowOptions) iter.Seq2[[]byt
 
 // reader starts at the stream's present end, or at o.Since.
 func (o FollowOptions) reader(ctx context.Context, nc *nats.Conn) (*reader, error) {
-	js, err := jetstream.New(nc)
+	js, err := openJetStream(nc)
 	if err != nil {
-		return nil, fmt.Errorf("use JetStream: %w", err)
+		return nil, err
 	}
 	stream, subjects := o.source()
 	r := &reader{js: js, stream: stream, config: jetstream.ConsumerConfig{FilterSubject: subjects}}
@@ -79,12 +78,12 @@ const MaxOpenFindings = 100_000
 // oldest revision first, at most MaxOpenFindings; left counts the others, and
 // those that cannot be read.
 func OpenFindings(ctx context.Context, nc *nats.Conn) (open []*event.Finding, left int, err error) {
-	js, err := jetstream.New(nc)
+	js, err := openJetStream(nc)
 	if err != nil {
-		return nil, 0, fmt.Errorf("use JetStream: %w", err)
+		return nil, 0, err
 	}
 	r := reader{js: js, stream: FindingsStream, config: jetstream.ConsumerConfig{
-		FilterSubject: "vegress.findings.>",
+		FilterSubject: findingSubjects,
 		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
 	}}
 	// A finding whose severity rose has a last message under each severity:

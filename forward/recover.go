@@ -155,7 +155,7 @@ func (c *courier) settleStored(ctx context.Context) error {
 		if err := c.nc.FlushWithContext(wait); err != nil {
 			return err
 		}
-		err := storedIDs(ctx, c.js, c.stream, subjects, floor, func(id string, _ uint64) { ids[id] = true })
+		err := storedIDs(ctx, c.js, c.stream, subjects, floor, func(id string) { ids[id] = true })
 		if err != nil {
 			return err
 		}
@@ -239,14 +239,14 @@ func (c *courier) nextQueued(i uint64) (*message, uint64) {
 	return nil, i
 }
 
-// storedIDs calls found for the id and sequence of each message behind
-// sequence after of those subjects.
-func storedIDs(ctx context.Context, js jetstream.JetStream, stream string, subjects []string, after uint64, found func(id string, seq uint64)) error {
+// storedIDs calls found for the id of each message behind sequence after of
+// those subjects.
+func storedIDs(ctx context.Context, js jetstream.JetStream, stream string, subjects []string, after uint64, found func(id string)) error {
 	r := reader{js: js, stream: stream, after: after, config: jetstream.ConsumerConfig{
 		FilterSubjects: subjects,
 		HeadersOnly:    true,
 	}}
 	return r.toEnd(ctx, func(m jetstream.Msg) {
-		found(m.Headers().Get(nats.MsgIdHdr), r.after)
+		found(m.Headers().Get(nats.MsgIdHdr))
 	})
 }

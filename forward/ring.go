@@ -56,9 +56,9 @@ type RingStats struct {
 // NewRingWatch makes a watch over the events and findings of the server that
 // nc is connected to; a nil log is discarded.
 func NewRingWatch(nc *nats.Conn, log *slog.Logger) (*RingWatch, error) {
-	js, err := jetstream.New(nc)
+	js, err := openJetStream(nc)
 	if err != nil {
-		return nil, fmt.Errorf("use JetStream: %w", err)
+		return nil, err
 	}
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)

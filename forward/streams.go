@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -18,6 +17,14 @@ const (
 	IngestStream    = "VEGRESS_INGEST"
 	StateBucket     = "vegress_state"
 	InventoryBucket = "vegress_inventory"
+)
+
+// Subjects of the streams.
+const (
+	eventSubjects   = "vegress.events.>"
+	findingSubjects = "vegress.findings.>"
+	hostSubjects    = "vegress.hosts.>"
+	ingestSubjects  = "vegress.ingest.>"
 )
 
 // Limits of what has no key in the configuration.
@@ -39,9 +46,9 @@ type Capacity struct {
 // at most room bytes (broker.Server.Room): above that, all shrink alike.
 func Ensure(ctx context.Context, nc *nats.Conn, o Options, room int64) (Capacity, error) {
 	o = o.withDefaults()
-	js, err := jetstream.New(nc)
+	js, err := openJetStream(nc)
 	if err != nil {
-		return Capacity{}, fmt.Errorf("use JetStream: %w", err)
+		return Capacity{}, err
 	}
 	s := sizes(o, room)
 	for _, c := range o.streams(s) {
@@ -90,13 +97,13 @@ func (o Options) streams(s streamSizes) []jetstream.StreamConfig {
 		AllowDirect: true,
 	}
 	events, findings, ingest := base, base, base
-	events.Name, events.Subjects = EventsStream, []string{"vegress.events.>"}
+	events.Name, events.Subjects = EventsStream, []string{eventSubjects}
 	events.Description = "OCSF events, packed"
 	events.MaxAge, events.MaxBytes = o.Events.MaxAge, s.events
-	findings.Name, findings.Subjects = FindingsStream, []string{"vegress.findings.>", "vegress.hosts.>"}
+	findings.Name, findings.Subjects = FindingsStream, []string{findingSubjects, hostSubjects}
 	findings.Description = "OCSF detection findings, every revision, and the state of hosts' log paths"
 	findings.MaxAge, findings.MaxBytes = o.Findings.MaxAge, s.findings
-	ingest.Name, ingest.Subjects = IngestStream, []string{"vegress.ingest.>"}
+	ingest.Name, ingest.Subjects = IngestStream, []string{ingestSubjects}
 	ingest.Description = "telemetry that comes in, until it is read"
 	ingest.Retention, ingest.Discard = jetstream.WorkQueuePolicy, jetstream.DiscardNew
 	ingest.MaxBytes = s.ingest
@@ -146,6 +153,3 @@ func ensureBucket(ctx context.Context, js jetstream.JetStream, name string, size
 	}
 	return nil
 }
-
-// apiTimeout bounds one request to the JetStream API.
-const apiTimeout = 5 * time.Second

@@ -89,10 +89,7 @@ func (b *builder) nameHost(ref types.ManagedObjectReference, plan *Host) error {
 	if err != nil {
 		return err
 	}
-	product := types.AboutInfo{}
-	if host.Config.Product != (types.AboutInfo{}) {
-		product = host.Config.Product
-	}
+	product := host.Config.Product
 	product.Version, product.ApiVersion, product.Build = plan.Version, plan.Version, plan.Build
 	product.FullName = "VMware ESXi " + plan.Version + " build-" + plan.Build
 	host.Name, host.Summary.Config.Name = plan.Name, plan.Name

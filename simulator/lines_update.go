@@ -2,15 +2,7 @@ package simulator
 
 import "fmt"
 
-// esxupdate is a line of the installer: since ESXi 8 "lifecycle" does its work
-// for vCenter, in the same form.
-func (v *voice) esxupdate(module, level, text string) message {
-	return message{
-		pri: 14, prog: "esxupdate", plain: v.st != styleESX9,
-		text: fmt.Sprintf("%d: %s: %s: %s", 2099679, module, level, text),
-	}
-}
-
+// lifecycle does since ESXi 8 what esxupdate did for vCenter.
 func (v *voice) lifecycle() message {
 	return message{
 		pri: 14, prog: "lifecycle", plain: v.st != styleESX9,
@@ -21,7 +13,11 @@ func (v *voice) lifecycle() message {
 	}
 }
 
-// download is the line that names a URL which the host itself fetches.
+// download is the installer's line that names a URL which the host itself
+// fetches.
 func (v *voice) download(url, name string) message {
-	return v.esxupdate("downloader", "INFO", fmt.Sprintf("Downloading %s to /tmp/vibdownload/%s", url, name))
+	return message{
+		pri: 14, prog: "esxupdate", plain: v.st != styleESX9,
+		text: fmt.Sprintf("%d: downloader: INFO: Downloading %s to /tmp/vibdownload/%s", 2099679, url, name),
+	}
 }

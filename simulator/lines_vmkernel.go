@@ -103,11 +103,3 @@ func (v *voice) kernelWarning() message {
 	m.pri, m.prog = 180, "vmkwarning"
 	return m
 }
-
-// address is the speaker's own.
-func (v *voice) address() string {
-	if v.host == nil {
-		return v.site.VCenterAddr.String()
-	}
-	return v.host.Address.String()
-}

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -43,7 +44,7 @@ const maxConnections = 1000
 // are no errors. The lines are rendered once; only their times and source
 // ports are new each time, so that it costs a collector's measurement little.
 func Load(ctx context.Context, o LoadOptions) (Counts, error) {
-	o.Connections = or(o.Connections, 1)
+	o.Connections = cmp.Or(o.Connections, 1)
 	if o.Connections < 1 || o.Connections > maxConnections {
 		return Counts{}, fmt.Errorf("load: %d connections is not between 1 and %d", o.Connections, maxConnections)
 	}

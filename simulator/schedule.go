@@ -205,14 +205,21 @@ func (sc *script) leave(at time.Time, vm *VM, to netip.AddrPort, lasts time.Dura
 
 func (sc *script) port() uint16 { return uint16(32768 + sc.rng.IntN(28000)) }
 
-// ask writes the resolver's lines for a question of vm. They count for no
+// ask writes the resolver's lines for a question of client. They count for no
 // story: a lookup is no connection.
 func (sc *script) ask(at time.Time, client netip.Addr, name string, answer netip.Addr) {
+	sc.aside(func() {
+		for i, m := range dnsLookup(client, name, answer) {
+			sc.tell(at.Add(time.Duration(i)*time.Millisecond), sc.resolver, m)
+		}
+	})
+}
+
+// aside tells something that counts for no course of events.
+func (sc *script) aside(tell func()) {
 	held := sc.account
 	sc.account = nil
-	for i, m := range dnsLookup(client, name, answer) {
-		sc.tell(at.Add(time.Duration(i)*time.Millisecond), sc.resolver, m)
-	}
+	tell()
 	sc.account = held
 }
 

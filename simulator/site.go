@@ -1,7 +1,9 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -153,8 +155,8 @@ func emptySite(o Options) *Site {
 }
 
 func (o *Options) fill() error {
-	o.Hosts, o.VMs = or(o.Hosts, 6), or(o.VMs, 60)
-	o.LinesPerHour = or(o.LinesPerHour, 200)
+	o.Hosts, o.VMs = cmp.Or(o.Hosts, 6), cmp.Or(o.VMs, 60)
+	o.LinesPerHour = cmp.Or(o.LinesPerHour, 200)
 	if o.Night.IsZero() {
 		o.Night = time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC)
 	}
@@ -171,21 +173,12 @@ func (o *Options) fill() error {
 	return nil
 }
 
-func or(n, def int) int {
-	if n == 0 {
-		return def
-	}
-	return n
-}
-
 // rng is the site's source of chance for one purpose, so that what one purpose
 // draws does not move the others.
 func (s *Site) rng(purpose string) *rand.Rand {
-	h := uint64(14695981039346656037)
-	for _, c := range []byte(purpose) {
-		h = (h ^ uint64(c)) * 1099511628211
-	}
-	return rand.New(rand.NewPCG(s.Seed, h))
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(purpose))
+	return rand.New(rand.NewPCG(s.Seed, h.Sum64()))
 }
 
 func planHost(i, n int, clusters []string) *Host {

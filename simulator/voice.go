@@ -55,6 +55,14 @@ func (v *voice) vm() *VM {
 	return pick(v, v.site.VMs...)
 }
 
+// address is the speaker's own.
+func (v *voice) address() string {
+	if v.host == nil {
+		return v.site.VCenterAddr.String()
+	}
+	return v.host.Address.String()
+}
+
 // device is a disk's name; a host has few.
 func (v *voice) device() string {
 	return fmt.Sprintf("naa.60060160%016x%08x", v.site.Seed, v.rng.IntN(8))

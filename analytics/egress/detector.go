@@ -41,7 +41,7 @@ type contact struct {
 }
 
 // Detector judges the events of one shard. It implements analytics.Detector,
-// Ticker and Restorer; only Stats is safe for concurrent use.
+// Ticker, Restorer and Flusher; only Stats is safe for concurrent use.
 type Detector struct {
 	policy *Policy
 	domain func(host string) string
@@ -78,6 +78,7 @@ var (
 	_ analytics.Detector = (*Detector)(nil)
 	_ analytics.Ticker   = (*Detector)(nil)
 	_ analytics.Restorer = (*Detector)(nil)
+	_ analytics.Flusher  = (*Detector)(nil)
 )
 
 // New makes a Detector. domain gives the registrable domain of a host name,
@@ -129,6 +130,9 @@ func (d *Detector) Tick(now time.Time, report func(*event.Finding)) { d.ledger.T
 
 // Restore takes up findings that were open before a restart.
 func (d *Detector) Restore(open []event.Finding) { d.ledger.Restore(open) }
+
+// Flush reports the updates of findings that wait for their time.
+func (d *Detector) Flush(report func(*event.Finding)) { d.ledger.Flush(report) }
 
 // Stats may be called from any goroutine.
 func (d *Detector) Stats() Stats {

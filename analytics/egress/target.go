@@ -42,9 +42,9 @@ func (d *Detector) concerns(ev *event.Event) (t target, ok bool) {
 	}
 	t.host = strings.ToLower(strings.TrimSuffix(ev.Dst.Hostname, "."))
 	if t.host == "" {
-		t.host = urlHost(ev.URL)
+		t.host = strings.ToLower(event.URLHost(ev.URL))
 	}
-	if a, err := parseLiteral(t.host); err == nil {
+	if a, ok := parseLiteral(t.host); ok {
 		t.host, t.addr = "", a
 		return t, d.policy.external(a)
 	}
@@ -57,21 +57,16 @@ func (d *Detector) concerns(ev *event.Event) (t target, ok bool) {
 
 // parseLiteral reads a host that is an address; most are not, and that costs
 // nothing.
-func parseLiteral(host string) (netip.Addr, error) {
+func parseLiteral(host string) (addr netip.Addr, ok bool) {
 	if host == "" || (host[0] < '0' || host[0] > '9') && !strings.Contains(host, ":") {
-		return netip.Addr{}, errNoAddr
+		return addr, false
 	}
 	if last := host[len(host)-1]; last > 'f' && last != ']' {
-		return netip.Addr{}, errNoAddr
+		return addr, false
 	}
-	return netip.ParseAddr(strings.Trim(host, "[]"))
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return addr, err == nil
 }
-
-type textError string
-
-func (e textError) Error() string { return string(e) }
-
-const errNoAddr textError = "no address"
 
 // IANA protocol numbers.
 const (
@@ -147,20 +142,4 @@ func (d *Detector) ownName(host, device string) bool {
 		return false
 	}
 	return d.domainOf(host) == d.domainOf(strings.ToLower(device))
-}
-
-// urlHost is the host in an absolute URL, in lower case.
-func urlHost(url string) string {
-	_, rest, ok := strings.Cut(url, "://")
-	if !ok {
-		return ""
-	}
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		rest = rest[:i]
-	}
-	rest = rest[strings.LastIndexByte(rest, '@')+1:]
-	if i := strings.LastIndexByte(rest, ':'); i >= 0 && !strings.HasSuffix(rest, "]") {
-		rest = rest[:i]
-	}
-	return strings.ToLower(rest)
 }

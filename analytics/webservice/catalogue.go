@@ -54,7 +54,7 @@ type pattern struct {
 func (c *Catalogue) Annotate(ev *event.Event) {
 	host := ev.Dst.Hostname
 	if host == "" {
-		host = urlHost(ev.URL)
+		host = event.URLHost(ev.URL)
 	}
 	if s := c.Host(host); s != nil {
 		ev.Dst.Service, ev.Dst.Category = s.Name, s.Category
@@ -165,21 +165,4 @@ func known(s *Service) *Service {
 		return nil
 	}
 	return s
-}
-
-// urlHost is the host in an absolute URL, without user and port.
-func urlHost(url string) string {
-	_, rest, ok := strings.Cut(url, "://")
-	if !ok {
-		return ""
-	}
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		rest = rest[:i]
-	}
-	rest = rest[strings.LastIndexByte(rest, '@')+1:]
-	if strings.HasPrefix(rest, "[") {
-		return "" // an IPv6 address
-	}
-	host, _, _ := strings.Cut(rest, ":")
-	return host
 }

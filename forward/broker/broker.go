@@ -13,11 +13,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -96,15 +94,6 @@ func (s *Server) open() error {
 		return err
 	}
 	return nil
-}
-
-// maxStore is only a backstop: forward sizes its streams by Room.
-func (s *Server) maxStore() (int64, error) {
-	if s.opts.MaxStore > 0 {
-		return s.opts.MaxStore, nil
-	}
-	_, size, err := freeBytes(s.opts.StoreDir)
-	return size, err
 }
 
 func (s *Server) serverOptions() (server.Options, error) {
@@ -261,33 +250,6 @@ func (s *Server) ClientURL() string {
 		return ""
 	}
 	return ns.ClientURL()
-}
-
-// SyncStore syncs every file and directory of the store to disk. Done once
-// after streams were made: until then a loss of power may take the streams
-// themselves, not only their last messages.
-func (s *Server) SyncStore() error {
-	err := filepath.WalkDir(s.opts.StoreDir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && (d.IsDir() || d.Type().IsRegular()) {
-			err = syncPath(path)
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // the server removes files as it goes
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("sync the store directory: %w", err)
-	}
-	return nil
-}
-
-func syncPath(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // Stop closes every connection, writes out what the server holds and unlocks

@@ -1,97 +1,9 @@
 package broker
 
-import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"path/filepath"
-	"time"
-
-	"github.com/nats-io/nats-server/v2/server"
-)
+import "time"
 
 // warnEvery bounds how often a lasting trouble is logged.
 const warnEvery = time.Minute
-
-// Stats is the state of the embedded server.
-type Stats struct {
-	Free        int64 // bytes free on the disk of the store
-	Used        int64 // bytes that streams take
-	Connections int   // clients, those of this process included
-	Restarts    int64 // times the server was started again after a write error
-}
-
-// Stats reads the server's state; zero after Stop.
-func (s *Server) Stats() Stats {
-	ns, err := s.current()
-	if err != nil {
-		return Stats{}
-	}
-	st := Stats{Free: s.free(), Used: storeUsed(ns), Connections: ns.NumClients()}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st.Restarts = s.restarts
-	return st
-}
-
-func storeUsed(ns *server.Server) int64 {
-	js, err := ns.Jsz(nil)
-	if err != nil {
-		return 0
-	}
-	return int64(js.Store)
-}
-
-// Room is what all streams together may take: half of what would be free if
-// they were empty. Files that are in the store already count as free, or the
-// streams would shrink at each start.
-func (s *Server) Room() (int64, error) {
-	free, _, err := freeBytes(s.opts.StoreDir)
-	if err != nil {
-		return 0, err
-	}
-	used, err := dirSize(s.opts.StoreDir)
-	return (free + used) / 2, err
-}
-
-func dirSize(dir string) (int64, error) {
-	var n int64
-	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return ignoreMissing(err)
-		}
-		info, err := d.Info()
-		if err == nil {
-			n += info.Size()
-		}
-		return ignoreMissing(err)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("size of the store directory: %w", err)
-	}
-	return n, nil
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // the server removes files as it goes
-	}
-	return err
-}
-
-// Health is nil when the server takes messages. A full disk is told by an
-// error that names the directory and the room that is left.
-func (s *Server) Health() error {
-	ns, err := s.current()
-	if err != nil {
-		return err
-	}
-	h := ns.Healthz(&server.HealthzOptions{})
-	if h.Status == "ok" {
-		return nil
-	}
-	return fmt.Errorf("the embedded NATS server does not store messages: %s (%d MiB free at %q)", h.Error, s.free()>>20, s.opts.StoreDir)
-}
 
 // watch looks at the server until quit is closed, and heals it.
 func (s *Server) watch(quit <-chan struct{}) {
@@ -140,11 +52,6 @@ func (w *watcher) warn(s *Server, now time.Time, msg string, args ...any) {
 		w.warned = now
 		s.log.Error(msg, args...)
 	}
-}
-
-func (s *Server) free() int64 {
-	free, _, _ := freeBytes(s.opts.StoreDir)
-	return free
 }
 
 func (s *Server) minimum() int64 {

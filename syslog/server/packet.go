@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"net"
@@ -143,7 +144,7 @@ func (r *receiver) pass(now time.Time, n int) {
 	used, total := 0, 0
 	for i := range n {
 		text, peer := r.socket.reader.at(i)
-		text = trimEnd(text)
+		text = bytes.TrimRight(text, "\r\n\x00")
 		if !r.admit(peer, p, now) || len(text) == 0 {
 			continue
 		}
@@ -178,17 +179,4 @@ func (r *receiver) admit(peer netip.AddrPort, p *policy, now time.Time) bool {
 	r.server.count.refused[refusedDatagram].Add(1)
 	r.server.notices.note(now, refusedDatagram, "listener", r.socket.spec, "peer", peer)
 	return false
-}
-
-// trimEnd drops a line's end off a datagram's record.
-func trimEnd(text []byte) []byte {
-	for len(text) > 0 {
-		switch text[len(text)-1] {
-		case '\n', '\r', 0:
-			text = text[:len(text)-1]
-		default:
-			return text
-		}
-	}
-	return text
 }

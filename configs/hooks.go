@@ -51,3 +51,20 @@ func durationHook(from, to reflect.Type, value any) (any, error) {
 	}
 	return d, nil
 }
+
+// listHook splits a list that came as one string, from the environment or a
+// flag, at its commas.
+func listHook(from, to reflect.Type, value any) (any, error) {
+	if from.Kind() != reflect.String || to.Kind() != reflect.Slice {
+		return value, nil
+	}
+	text := strings.TrimSpace(value.(string))
+	if text == "" {
+		return []string{}, nil
+	}
+	parts := strings.Split(text, ",")
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+	}
+	return parts, nil
+}
