@@ -18,12 +18,20 @@ type analysis struct {
 	services  *webservice.Catalogue
 	egress    *egress.Detector
 	detectors analytics.Detectors
-	watermark time.Time // the latest event's time; never goes back
+	watermark time.Time // the latest event's time that is believed; never goes back
+	leaps     int       // events in a row that are far beyond it
 	ticked    time.Time
 }
 
-// tickEvery is how much of the events' time passes between two Ticks.
-const tickEvery = time.Second
+const (
+	// tickEvery is how much of the events' time passes between two Ticks.
+	tickEvery = time.Second
+	// leap is how far ahead of the others one event may be and still move
+	// time; agree is how many in a row move it all the same. A replay believes
+	// every sender's clock, and one bad one must not close all findings.
+	leap  = time.Hour
+	agree = 8
+)
 
 // newAnalysis makes the analysis of a shard with the policy in force.
 func newAnalysis(p *policy) *analysis {
@@ -53,9 +61,15 @@ func (a *analysis) learn(ev *event.Event) { a.names.Learn(ev) }
 // second.
 func (a *analysis) pass(now time.Time, report func(*event.Finding)) {
 	if !now.After(a.watermark) {
+		a.leaps = 0
 		return
 	}
-	a.watermark = now
+	if !a.watermark.IsZero() && now.Sub(a.watermark) > leap {
+		if a.leaps++; a.leaps < agree {
+			return
+		}
+	}
+	a.watermark, a.leaps = now, 0
 	if now.Sub(a.ticked) >= tickEvery {
 		a.ticked = now
 		a.detectors.Tick(now, report)

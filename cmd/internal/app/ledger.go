@@ -17,6 +17,21 @@ type ledger struct {
 	flaws     [syslog.Empty + 1]atomic.Int64
 	truncated atomic.Int64
 	partial   atomic.Int64
+
+	// Of all Assemblers together.
+	held     atomic.Int64 // records that wait for their other pieces
+	orphans  atomic.Int64 // pieces without the record before them
+	overflow atomic.Int64 // records that went on early because a bound was reached
+}
+
+// pieces adds what an Assembler counted since the last time.
+func (l *ledger) pieces(was, now syslog.AssemblerStats) {
+	if was == now {
+		return
+	}
+	l.held.Add(int64(now.Held - was.Held))
+	l.orphans.Add(int64(now.Orphans - was.Orphans))
+	l.overflow.Add(int64(now.Overflow - was.Overflow))
 }
 
 // message counts what a whole message is made of, and what is wrong with it.
@@ -35,21 +50,12 @@ func (l *ledger) message(m *syslog.Message) {
 	}
 }
 
-// flawNames are the reasons of the malformed counter, by syslog.Malformed.
-var flawNames = [syslog.Empty + 1]string{
-	syslog.BadPRI:      "bad_pri",
-	syslog.BadTime:     "bad_time",
-	syslog.BadHeader:   "bad_header",
-	syslog.BadEncoding: "bad_encoding",
-	syslog.Empty:       "empty",
-}
-
 // flawCounts gives the malformed records by reason.
 func (l *ledger) flawCounts() map[string]int64 {
 	counts := map[string]int64{}
-	for flaw, name := range flawNames {
-		if n := l.flaws[flaw].Load(); name != "" && n > 0 {
-			counts[name] = n
+	for flaw := range l.flaws {
+		if n := l.flaws[flaw].Load(); n > 0 {
+			counts[syslog.Malformed(flaw).String()] = n
 		}
 	}
 	return counts

@@ -7,8 +7,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/vegress/vegress/analytics"
+	"github.com/vegress/vegress/analytics/names"
 	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/forward"
+	"github.com/vegress/vegress/syslog"
 	"github.com/vegress/vegress/vsphere/inventory"
 )
 
@@ -117,12 +119,13 @@ func (m metrics) listeners(s scrape) {
 
 func (m metrics) decoding(s scrape) {
 	l := &m.app.collector.ledger
-	for flaw, name := range flawNames {
-		if name != "" {
-			s.counter("malformed_records_total", "Records with a flawed envelope, by flaw.", float64(l.flaws[flaw].Load()), "reason", name)
-		}
+	for flaw := syslog.BadPRI; flaw <= syslog.Empty; flaw++ {
+		s.counter("malformed_records_total", "Records with a flawed envelope, by flaw.", float64(l.flaws[flaw].Load()), "reason", flaw.String())
 	}
 	s.counter("partial_records_total", "Records whose other pieces did not come in time.", float64(l.partial.Load()))
+	s.gauge("held_records", "Records that wait for their other pieces.", float64(l.held.Load()))
+	s.counter("orphan_pieces_total", "Pieces without the record before them.", float64(l.orphans.Load()))
+	s.counter("assembler_overflow_total", "Records that went on early because a bound was reached.", float64(l.overflow.Load()))
 	st := m.app.collector.decoder.Stats()
 	for program, n := range st.Recognized {
 		s.counter("recognized_total", "Messages recognized, by program.", float64(n), "program", program)
@@ -148,6 +151,10 @@ func (m metrics) inventory(s scrape) {
 	s.counter("ambiguous_total", "Endpoints that several VMs fit.", float64(st.Ambiguous))
 	s.counter("unresolved_total", "Endpoints that nothing is known of, external ones among them.", float64(st.Missed))
 	s.counter("inventory_snapshot_errors_total", "Snapshots that could not be written.", float64(st.SnapshotErrors))
+	s.gauge("inventory_keys", "Addresses, names and ids that VMs are found by.", float64(st.Keys))
+	s.gauge("inventory_tombstones", "Ended claims kept for late logs.", float64(st.Tombstones))
+	s.counter("inventory_tombstones_dropped_total", "Ended claims given up before their time.", float64(st.Buried))
+	s.counter("inventory_crowded_total", "Claims not kept because too many VMs have the same key.", float64(st.Crowded))
 }
 
 func vcenterMetrics(s scrape, v *inventory.VCenterStats) {
@@ -163,6 +170,9 @@ func vcenterMetrics(s scrape, v *inventory.VCenterStats) {
 	s.counter("inventory_updates_total", "Objects received.", float64(v.Updates), "vcenter", v.Name)
 	s.counter("inventory_failures_total", "Connections that failed or broke.", float64(v.Failures), "vcenter", v.Name)
 	s.counter("inventory_logins_refused_total", "Logins refused.", float64(v.LoginsRefused), "vcenter", v.Name)
+	s.counter("inventory_tag_failures_total", "Polls of tags that failed.", float64(v.TagFailures), "vcenter", v.Name)
+	s.gauge("inventory_missing_vms", "VMs kept though the last sync did not see them.", float64(v.Missing), "vcenter", v.Name)
+	s.counter("inventory_dropped_total", "Addresses, adapters and attributes beyond the bounds.", float64(v.Dropped), "vcenter", v.Name)
 	s.counter("inventory_sweeps_refused_total", "Sweeps refused because too much would have gone.", float64(v.SweepsRefused), "vcenter", v.Name)
 }
 
@@ -199,11 +209,29 @@ func (m metrics) analysis(s scrape) {
 		s.counter("findings_evicted_total", "Findings closed early because too many were open.", float64(f.Evicted), "analytic", analytic)
 		s.gauge("findings_open", "Findings open.", float64(f.Open), "analytic", analytic)
 	}
-	depth := 0
+	m.memory(s)
+}
+
+// memory is what the shards remember, and what fell out of it.
+func (m metrics) memory(s scrape) {
+	var depth int
+	var known names.Stats
+	forgotten := map[string]int64{}
 	for _, shard := range m.app.collector.shards {
 		depth += len(shard.in)
+		n, e := shard.analysis.names.Stats(), shard.analysis.egress.Stats()
+		known.Pairs, known.Shared = known.Pairs+n.Pairs, known.Shared+n.Shared
+		forgotten["names"] += n.Forgotten
+		forgotten["accounts"] += e.ForgottenAccounts
+		forgotten["connections"] += e.ForgottenConnections
+		forgotten["contacts"] += e.ForgottenContacts
 	}
 	s.gauge("queue_depth", "Batches that wait, by queue.", float64(depth), "queue", "shards")
+	s.gauge("names", "Names known for addresses.", float64(known.Pairs), "of", "source")
+	s.gauge("names", "Names known for addresses.", float64(known.Shared), "of", "all")
+	for what, n := range forgotten {
+		s.counter("forgotten_total", "What fell out of bounded memory.", float64(n), "what", what)
+	}
 }
 
 func (m metrics) publishing(s scrape) {

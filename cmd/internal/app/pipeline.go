@@ -101,7 +101,9 @@ func (c *collecting) send(work func() time.Duration) time.Duration {
 	c.gate.RLock()
 	defer c.gate.RUnlock()
 	c.parcel = newParcel(len(c.shards))
+	before := c.pieces.Stats()
 	wait := work()
+	c.ledger.pieces(before, c.pieces.Stats())
 	c.parcel.send(c.shards)
 	return wait
 }
