@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -149,10 +150,26 @@ func (c *Config) Validate() error {
 		c.validateOwn, c.Listen.Syslog.Validate, c.Limits.Validate, known.Validate,
 		c.Forward.Broker.Validate, c.Forward.Streams.Validate, c.Forward.Uplink.Validate,
 		func() error { _, err := egress.Compile(c.Egress); return err },
+		c.validateRoles,
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {
 			return fmt.Errorf("configuration: %w", err)
+		}
+	}
+	return nil
+}
+
+// validateRoles refuses a justification for a role that nothing can have: it
+// would justify nothing, and say so nowhere.
+func (c *Config) validateRoles() error {
+	known := []string{"any", "management", "hypervisor", "vcenter"} // built in
+	for _, r := range c.Roles {
+		known = append(known, r.Name)
+	}
+	for i, j := range c.Egress.Justifications {
+		if !slices.ContainsFunc(known, func(name string) bool { return strings.EqualFold(name, j.Role) }) {
+			return fmt.Errorf("justifications[%d] (%q): role is %q: must be one of %s", i, j.Name, j.Role, strings.Join(known, ", "))
 		}
 	}
 	return nil

@@ -85,6 +85,7 @@ func TestRefused(t *testing.T) {
 		{"vcenter", "vcenters: [{name: vc1, url: \"http://vc1/sdk\", username: u}]", "http://vc1/sdk"},
 		{"role", "roles: [{name: \"\"}]", "role"},
 		{"window", "justifications: [{name: a, role: b, destinations: [any], windows: [\"noon\"]}]", "noon"},
+		{"role of nobody", "justifications: [{name: a, role: nope, destinations: [any]}]", `role is "nope"`},
 		{"network", "networks: {internal: [10.0.0.0/99]}", "10.0.0.0/99"},
 		{"zone", "business_hours: {timezone: Mars/Base}", "Mars/Base"},
 	}

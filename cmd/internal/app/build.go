@@ -161,7 +161,7 @@ func (a *App) openListeners(context.Context) error {
 		return nil
 	}
 	if a.admin, err = net.Listen("tcp", a.config.Listen.HTTP); err != nil {
-		return fmt.Errorf("listen.http: %w", err)
+		return fmt.Errorf("listen.http: %w (name a free address, or \"\" for none)", err)
 	}
 	a.onStop("http socket", func(context.Context) error { return closeOnce(a.admin) })
 	return nil

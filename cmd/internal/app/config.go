@@ -33,7 +33,8 @@ func newConfigCheckCommand(std Streams) *cobra.Command {
 			if _, err := compile(&config); err != nil {
 				return usage(err)
 			}
-			_, err = fmt.Fprintln(std.Out, "the configuration is good")
+			_, err = fmt.Fprintf(std.Out, "the configuration is good: %d roles, %d justifications, %d vCenters\n",
+				len(config.Roles), len(config.Egress.Justifications), len(config.VCenters))
 			return err
 		},
 	}

@@ -45,8 +45,8 @@ what was found and what was missed; exit code 1 when the two differ.`,
   vegress demo --vcenter https://127.0.0.1:8989/sdk    # a vcsim of your own`,
 		Args: argCount(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if flags.duration < 0 {
-				return usage(fmt.Errorf("--for is %s: must not be negative", flags.duration))
+			if flags.duration < shortestDemo {
+				return usage(fmt.Errorf("--for is %s: a night needs %s at least", flags.duration, shortestDemo))
 			}
 			return demo(cmd.Context(), std, flags)
 		},
@@ -61,6 +61,10 @@ what was found and what was missed; exit code 1 when the two differ.`,
 	f.StringVar(&flags.password, "password", "pass", "its password")
 	return cmd
 }
+
+// shortestDemo is the least time for a night: in less, senders overtake each
+// other by hours of simulated time.
+const shortestDemo = time.Second
 
 // show is a demo while it runs.
 type show struct {
@@ -117,7 +121,7 @@ func (s *show) run(ctx context.Context) error {
 	result := s.result(played)
 	err = s.report(&result)
 	if s.flags.keep {
-		s.note("Still running: NATS at %s, metrics at http://%s/metrics. Ctrl-C ends.\n", s.app.broker.ClientURL(), s.app.adminAddr())
+		s.note("\nStill running, until Ctrl-C:\n  vegress tail --nats %s --since 24h\n  curl http://%s/metrics\n", s.app.broker.ClientURL(), s.app.adminAddr())
 		<-ctx.Done()
 	}
 	stop()
@@ -204,7 +208,7 @@ func (s *show) finding(line []byte, err error) {
 	if s.flags.json {
 		_ = showLine(s.std.Out, line)
 	} else if f.Activity == event.FindingCreate {
-		_ = printFinding(s.std.Out, &f)
+		_ = printFinding(s.std.Out, &f, false)
 	}
 }
 
@@ -220,7 +224,7 @@ func (s *show) introduce() {
 	s.note("A vSphere estate of %d hosts and %d VMs behind vCenter %s,\n", len(site.Hosts), len(site.VMs), s.estate.URL())
 	s.note("one night of its syslog (%s to %s) in %s, to %s.\n", s.traffic.Start().Format("2006-01-02 15:04"),
 		s.traffic.End().Format("15:04"), s.flags.duration, strings.Join(s.targets(), ", "))
-	s.note("Findings, as they arrive on NATS at %s:\n\n", s.app.broker.ClientURL())
+	s.note("Findings, as they arrive on NATS (%s)\n\n", s.app.broker.ClientURL())
 }
 
 // result is what the demo says at its end.

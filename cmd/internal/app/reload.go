@@ -25,7 +25,7 @@ func (a *App) reloadAt(ctx context.Context, signals <-chan os.Signal, load func(
 			a.log.Error("reload refused: nothing has changed", "error", err)
 			continue
 		}
-		a.log.Info("reloaded")
+		a.log.Info("reloaded", "roles", len(config.Roles), "justifications", len(config.Egress.Justifications))
 		if keys := a.restartKeys(&config); len(keys) > 0 {
 			a.log.Warn("changed, but in force only after a restart", "keys", keys)
 		}

@@ -50,6 +50,7 @@ type replaySummary struct {
 	Joined     int64             `json:"joined"`
 	Malformed  map[string]int64  `json:"malformed"`
 	Recognized map[string]uint64 `json:"recognized"` // by program
+	Plain      uint64            `json:"plain"`      // other messages of known programs
 	Unknown    uint64            `json:"unknown"`    // of no known program
 	Findings   int64             `json:"findings"`   // revisions of findings
 }

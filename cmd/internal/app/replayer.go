@@ -268,6 +268,9 @@ func (r *replayer) summarize(to io.Writer, asJSON bool) error {
 	decoded := r.decoder.Stats()
 	maps.DeleteFunc(decoded.Recognized, func(_ string, n uint64) bool { return n == 0 })
 	s.Recognized, s.Unknown = decoded.Recognized, decoded.Unknown
+	for _, n := range decoded.Plain {
+		s.Plain += n
+	}
 	if asJSON {
 		return json.NewEncoder(to).Encode(s)
 	}
@@ -277,7 +280,11 @@ func (r *replayer) summarize(to io.Writer, asJSON bool) error {
 	}
 	_, err := fmt.Fprintf(to, "%d records, %d events (%d records joined), %d revisions of findings\n", s.Records, s.Events, s.Joined, s.Findings)
 	if err == nil && len(known) > 0 {
-		_, err = fmt.Fprintf(to, "recognized: %s; of unknown programs: %d\n", strings.Join(known, ", "), s.Unknown)
+		_, err = fmt.Fprintf(to, "recognized: %s; other lines of known programs: %d; of unknown programs: %d\n",
+			strings.Join(known, ", "), s.Plain, s.Unknown)
+	}
+	if err == nil && len(s.Malformed) > 0 {
+		_, err = fmt.Fprintf(to, "malformed envelopes: %v\n", s.Malformed)
 	}
 	return err
 }

@@ -50,6 +50,10 @@ func Main(ctx context.Context, args []string, std Streams) int {
 	if err == nil {
 		return exitOK
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(std.Err, "vegress: interrupted")
+		return exitFailed
+	}
 	// One line, also when several things went wrong.
 	fmt.Fprintf(std.Err, "vegress: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 	if errors.As(err, &usageError{}) {

@@ -46,10 +46,13 @@ func (a *App) serve(ctx context.Context) error {
 		shards.Go(s.run)
 	}
 	drained := a.boundDrain(ctx)
-	a.health.ready.Store(true)
-	a.log.Info("ready", "syslog", a.listeners(), "nats", a.broker.ClientURL(), "http", a.adminAddr())
+	if ctx.Err() == nil {
+		a.health.ready.Store(true)
+		a.log.Info("ready", "syslog", a.listeners(), "nats", a.broker.ClientURL(), "http", a.adminAddr())
+	}
 	err := a.server.Run(ctx)
 	a.health.ready.Store(false)
+	a.log.Info("stopping", "in_flight", a.account().InFlight)
 	a.closeQueues()
 	shards.Wait()
 	err = errors.Join(err, a.publisher.Flush(context.Background())) // ends: see boundDrain

@@ -56,6 +56,9 @@ at --for, at --count, or at Ctrl-C.`,
 
 func simulate(ctx context.Context, std Streams, flags *simulateFlags) error {
 	var err error
+	if err := flags.check(); err != nil {
+		return usage(err)
+	}
 	if flags.TLS, err = flags.tls(); err != nil {
 		return err
 	}
@@ -64,6 +67,9 @@ func simulate(ctx context.Context, std Streams, flags *simulateFlags) error {
 	took := time.Since(began)
 	if err != nil && sent.Records == 0 && sent.Errors == 0 {
 		return usage(err) // refused before anything was tried
+	}
+	if err == nil && sent.Records == 0 && sent.Errors > 0 {
+		err = fmt.Errorf("nothing was sent: nobody takes lines at %s (is vegress run listening there?)", flags.Target)
 	}
 	if flags.json {
 		return errors.Join(err, json.NewEncoder(std.Out).Encode(struct {
@@ -74,6 +80,23 @@ func simulate(ctx context.Context, std Streams, flags *simulateFlags) error {
 	fmt.Fprintf(std.Out, "%d lines, %d bytes in %.1f s (%.0f lines/s), %d errors, %d in doubt\n",
 		sent.Records, sent.Bytes, took.Seconds(), float64(sent.Records)/took.Seconds(), sent.Errors, sent.InDoubt)
 	return err
+}
+
+// check refuses numbers that mean nothing.
+func (f *simulateFlags) check() error {
+	switch {
+	case f.Rate < 0:
+		return fmt.Errorf("--rate is %d: must not be negative", f.Rate)
+	case f.Count < 0:
+		return fmt.Errorf("--count is %d: must not be negative", f.Count)
+	case f.For < 0:
+		return fmt.Errorf("--for is %s: must not be negative", f.For)
+	case f.Connections < 1 || f.Connections > 1000:
+		return fmt.Errorf("--connections is %d: must be 1 to 1000", f.Connections)
+	case f.Hosts < 3 || f.Hosts > 1000:
+		return fmt.Errorf("--hosts is %d: must be 3 to 1000", f.Hosts)
+	}
+	return nil
 }
 
 func (f *simulateFlags) tls() (*tls.Config, error) {

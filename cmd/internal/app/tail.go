@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -96,7 +97,7 @@ func newTailCommand(std Streams) *cobra.Command {
 
 // tail writes what comes until ctx ends.
 func tail(ctx context.Context, std Streams, nc *nats.Conn, o forward.FollowOptions, asJSON bool) error {
-	show := showFinding
+	show := findingsShown()
 	switch {
 	case asJSON:
 		show = showLine
@@ -104,10 +105,18 @@ func tail(ctx context.Context, std Streams, nc *nats.Conn, o forward.FollowOptio
 		show = showEvent
 	}
 	out := bufio.NewWriter(std.Out)
+	away := false
 	for line, err := range forward.Follow(ctx, nc, o) {
 		if err != nil {
-			fmt.Fprintf(std.Err, "vegress: %v\n", err)
+			if !away { // once: it is tried again until it is back
+				fmt.Fprintf(std.Err, "vegress: reading from NATS at %s: %v; trying again\n", nc.ConnectedUrlRedacted(), err)
+			}
+			away = true
 			continue
+		}
+		if away {
+			away = false
+			fmt.Fprintf(std.Err, "vegress: connected again\n")
 		}
 		if err := errors.Join(show(out, line), out.Flush()); err != nil {
 			return fmt.Errorf("write output: %w", err)
@@ -121,20 +130,36 @@ func showLine(to io.Writer, line []byte) error {
 	return err
 }
 
-// showFinding writes a finding for a person: the title, then the reasons.
-func showFinding(to io.Writer, line []byte) error {
-	f, err := event.ParseFinding(line)
-	if err != nil {
-		return showLine(to, line)
+// maxShown bounds the findings whose severity findingsShown remembers.
+const maxShown = 10000
+
+// findingsShown writes findings for a person: the title, then the reasons,
+// again when the severity has risen.
+func findingsShown() func(io.Writer, []byte) error {
+	severity := map[string]event.Severity{}
+	return func(to io.Writer, line []byte) error {
+		f, err := event.ParseFinding(line)
+		if err != nil {
+			return showLine(to, line)
+		}
+		was, known := severity[f.UID]
+		if len(severity) >= maxShown {
+			clear(severity)
+		}
+		severity[f.UID] = f.Severity
+		return printFinding(to, &f, known && f.Severity > was)
 	}
-	return printFinding(to, &f)
 }
 
-func printFinding(to io.Writer, f *event.Finding) error {
+// clockTime is a time as people read it here: UTC, and saying so.
+func clockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+
+// printFinding writes one revision; the reasons with the first one, and when
+// they are asked for.
+func printFinding(to io.Writer, f *event.Finding, withReasons bool) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %-13s %-7s %s  [%s]\n", f.LastSeen.UTC().Format("2006-01-02 15:04:05"), plain(f.Severity.String()),
-		activityWord(f), plain(f.Title), f.Analytic.UID)
-	if f.Activity == event.FindingCreate {
+	fmt.Fprintf(&b, "%s  %-13s %-11s %s  [%s]\n", clockTime(f.LastSeen), f.Severity, activityWord(f), plain(f.Title), plain(f.Analytic.UID))
+	if f.Activity == event.FindingCreate || withReasons {
 		for _, sentence := range f.Explanation {
 			fmt.Fprintf(&b, "    - %s\n", plain(sentence))
 		}
@@ -159,13 +184,36 @@ func showEvent(to io.Writer, line []byte) error {
 	if err != nil {
 		return showLine(to, line)
 	}
-	verdict := ""
-	if ev.Justification.Verdict != event.VerdictNone {
-		verdict = "  " + ev.Justification.Verdict.String()
-	}
-	_, err = fmt.Fprintf(to, "%s  %-16s %s  %s%s\n", ev.Time.UTC().Format("2006-01-02 15:04:05"), ev.Class.Name(),
-		plain(ev.Device.Hostname), plain(ev.Raw), verdict)
+	_, err = fmt.Fprintf(to, "%s  %-16s %s%s  %s\n", clockTime(ev.Time), ev.Class.Name(),
+		plain(ev.Device.Hostname), plain(connection(&ev)), plain(ev.Raw))
 	return err
+}
+
+// connection is what vegress adds to a flow: who it was, and the verdict.
+func connection(ev *event.Event) string {
+	if ev.Justification.Verdict == event.VerdictNone {
+		return ""
+	}
+	said := ev.Justification.Verdict.String()
+	if reason := ev.Justification.Reason.String(); reason != "" {
+		said += " (" + reason + ")"
+	}
+	return fmt.Sprintf("  %s -> %s %s", end(&ev.Src), end(&ev.Dst), said)
+}
+
+// end names one end of a connection as well as it is known.
+func end(p *event.Endpoint) string {
+	name := p.Hostname
+	if p.Context.VM != nil {
+		name = p.Context.VM.Name
+	}
+	if name == "" && p.IP.IsValid() {
+		name = p.IP.String()
+	}
+	if p.Port != 0 {
+		return net.JoinHostPort(name, strconv.Itoa(int(p.Port)))
+	}
+	return name
 }
 
 // plain keeps control characters of what came from the network off the
