@@ -30,13 +30,15 @@ type Parser struct {
 // Parse reads raw into m. It sets every member but Peer, Received, Ordinal and
 // Truncated, which are the caller's (Truncated is only ever switched on, by a
 // mark of the sender). All strings of m are parts of raw, except for records
-// that went through go-syslog, whose strings are their own. Parse never
+// that went through go-syslog or are JSON objects, whose strings are their own. Parse never
 // fails: what cannot be read is Text, and m.Malformed says what is wrong.
 func (p *Parser) Parse(raw string, m *Message) {
 	*m = Message{Raw: raw, Records: 1, Peer: m.Peer, Received: m.Received, Ordinal: m.Ordinal, Truncated: m.Truncated}
 	s := strings.TrimPrefix(trimEnd(raw), bom)
 	s = trimBlanks(priority(s, m))
-	p.header(s, m, 0)
+	if !p.object(s, m) {
+		p.header(s, m, 0)
+	}
 	finish(m)
 }
 
