@@ -52,3 +52,20 @@ const (
 	BadEncoding           // Text is not valid UTF-8
 	Empty                 // no text at all
 )
+
+// String is the flaw's name, as fields and metrics have it; empty for none.
+func (f Malformed) String() string {
+	switch f {
+	case BadPRI:
+		return "bad_pri"
+	case BadTime:
+		return "bad_time"
+	case BadHeader:
+		return "bad_header"
+	case BadEncoding:
+		return "bad_encoding"
+	case Empty:
+		return "empty"
+	}
+	return ""
+}

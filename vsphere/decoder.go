@@ -245,7 +245,7 @@ func syslogSeverity(s uint8) event.Severity {
 
 func envelopeFlaws(m *syslog.Message, ev *event.Event) {
 	if m.Malformed != syslog.WellFormed {
-		ev.Add(fieldMalformed, malformedName(m.Malformed))
+		ev.Add(fieldMalformed, m.Malformed.String())
 	}
 	if m.Partial {
 		ev.Fields = append(ev.Fields, event.Field{ID: fieldPartial, Kind: event.KindBool, Value: "true"})
@@ -253,20 +253,4 @@ func envelopeFlaws(m *syslog.Message, ev *event.Event) {
 	if m.Truncated {
 		ev.Fields = append(ev.Fields, event.Field{ID: fieldTruncated, Kind: event.KindBool, Value: "true"})
 	}
-}
-
-func malformedName(flaw syslog.Malformed) string {
-	switch flaw {
-	case syslog.BadPRI:
-		return "bad_pri"
-	case syslog.BadTime:
-		return "bad_time"
-	case syslog.BadHeader:
-		return "bad_header"
-	case syslog.BadEncoding:
-		return "bad_encoding"
-	case syslog.Empty:
-		return "empty"
-	}
-	return "other"
 }

@@ -2,6 +2,7 @@ package egress_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net/netip"
 	"os"
@@ -41,7 +42,6 @@ type sample struct {
 	App      string
 	Cmd      string
 	Sent     int64
-	RuleSet  string `yaml:"rule_set"`
 	Op       string `yaml:"operation"`
 	Call     string
 	Resource string
@@ -136,13 +136,9 @@ func addr(s *string, otherwise string) netip.Addr {
 func (s *sample) classify(ev *event.Event) {
 	switch {
 	case s.Resource != "":
-		ev.Class, ev.Operation, ev.Resource = event.APIActivity, "esx.audit.net.firewall.config.changed", s.Resource
-		ev.Add(event.Intern("firewall_operation"), s.Op)
-	case s.RuleSet != "":
-		ev.Class, ev.Operation = event.BaseEvent, s.Call
-		ev.Add(event.Intern("rule_set"), s.RuleSet)
+		ev.Class, ev.Operation, ev.Resource = event.APIActivity, cmp.Or(s.Call, "esx.audit.net.firewall.config.changed"), s.Resource
 		if s.Op != "" {
-			ev.Add(event.Intern("operation"), s.Op)
+			ev.Add(event.Intern("firewall_operation"), s.Op)
 		}
 	case s.Class == "http":
 		ev.Class, ev.Activity = event.HTTPActivity, event.HTTPGet

@@ -22,13 +22,9 @@ var httpClientAnalytic = event.Analytic{
 
 const httpClient = "httpClient"
 
-// The members in which decoders name the operation; the rule set is what it
-// was done to (Resource), or a field of its own.
-var (
-	fieldRuleSet    = event.Intern("rule_set")
-	fieldFirewallOp = event.Intern("firewall_operation")
-	fieldOperation  = event.Intern("operation")
-)
+// fieldFirewallOp is where the decoder puts what was done to the rule set,
+// when the event's own operation does not say so.
+var fieldFirewallOp = event.Intern("firewall_operation")
 
 // firewall reports when ev opens the httpClient rule set: by vobd's or hostd's
 // word (esx.audit.net.firewall.config.changed, HostFirewallSystem), or by the
@@ -53,20 +49,11 @@ func (d *Detector) firewall(ev *event.Event, report func(*event.Finding)) {
 // opensByEvent reads how vobd and hostd name what changed.
 func opensByEvent(ev *event.Event) bool {
 	if !strings.EqualFold(ev.Resource, httpClient) {
-		if len(ev.Fields) == 0 {
-			return false
-		}
-		set, ok := ev.Field(fieldRuleSet)
-		if !ok || !strings.EqualFold(set.Value, httpClient) {
-			return false
-		}
+		return false
 	}
 	op := ev.Operation
-	for _, id := range [...]event.FieldID{fieldFirewallOp, fieldOperation} {
-		if f, ok := ev.Field(id); ok {
-			op = f.Value
-			break
-		}
+	if f, ok := ev.Field(fieldFirewallOp); ok {
+		op = f.Value
 	}
 	switch strings.ToLower(op[strings.LastIndexByte(op, '.')+1:]) {
 	case "enable", "enableruleset", "add", "addip", "open", "allowall":
