@@ -48,6 +48,7 @@ type copier struct {
 	handed  position     // what the courier was given, or needed not to be
 	present int64
 	lost    int64
+	foreign int64
 	waiting int64
 	err     error // why nothing is copied
 }
@@ -142,20 +143,18 @@ func (l *leg) load(ctx context.Context, st jetstream.Stream, far *jetstream.Stre
 	local := st.CachedInfo()
 	fresh := position{LocalCreated: local.Created, FarStream: far.Config.Name, FarCreated: far.Created}
 	entry, err := l.kv.Get(ctx, l.key())
+	if local.State.FirstSeq > 0 {
+		fresh.Local = local.State.FirstSeq - 1 // what the ring removed before is no loss of ours
+	}
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		if local.State.FirstSeq > 0 {
-			fresh.Local = local.State.FirstSeq - 1 // what the ring removed before is no loss of ours
-		}
 		return fresh, nil
 	}
 	if err != nil {
 		return fresh, fmt.Errorf("read the uplink's position: %w", err)
 	}
 	var at position
-	if err := json.Unmarshal(entry.Value(), &at); err != nil {
-		return fresh, fmt.Errorf("read the uplink's position: %w", err)
-	}
-	if !at.LocalCreated.Equal(local.Created) {
+	if err := json.Unmarshal(entry.Value(), &at); err != nil || !at.LocalCreated.Equal(local.Created) {
+		// Of another stream, or not ours: what the far end has already is left out.
 		return fresh, nil
 	}
 	if at.FarStream != far.Config.Name || !at.FarCreated.Equal(far.Created) || at.Far > far.State.LastSeq {
@@ -250,13 +249,13 @@ func (l *leg) end() {
 }
 
 // pass takes one message to the far server, unless it is there.
-func (l *leg) pass(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
-	seq := meta.Sequence.Stream
-	l.noteLoss(seq, int64(meta.NumPending))
+func (l *leg) pass(e entry) bool {
+	seq, skip := e.Sequence, isForeign(e)
+	l.noteLoss(seq, int64(e.Waiting))
 	if seq > l.last {
 		l.known = nil // stored after the far stream was read
 	}
-	out := &message{Msg: nats.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()}, events: 1}
+	out := &message{Msg: nats.Msg{Subject: e.Subject, Header: e.Header, Data: e.Data}, events: 1}
 	out.before, out.beforeID = l.handed.Local, l.handed.LastID
 	if out.Header == nil {
 		out.Header = nats.Header{}
@@ -266,13 +265,16 @@ func (l *leg) pass(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
 		out.set(nats.MsgIdHdr, out.id)
 	}
 	there := l.known[out.id]
-	if !there && l.out.send(out) != nil {
+	if !there && !skip && l.out.send(out) != nil {
 		return false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.handed.Local, l.handed.LastID = seq, m.Headers().Get(nats.MsgIdHdr)
-	if there {
+	l.handed.Local, l.handed.LastID = seq, e.Header.Get(nats.MsgIdHdr)
+	switch {
+	case skip:
+		l.foreign++
+	case there:
 		l.present++
 	}
 	return true
@@ -364,6 +366,7 @@ func (c *copier) addStats(s *UplinkStats) {
 	s.Copied += count.Stored.Messages
 	s.Present += c.present
 	s.Lost += c.lost
+	s.Foreign += c.foreign
 	s.Refused += count.Refused.Messages
 	s.Waiting += c.waiting + count.InFlight.Messages
 	s.Oldest = max(s.Oldest, age)

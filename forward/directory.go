@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -30,13 +31,21 @@ func NewDirectory(ctx context.Context, nc *nats.Conn) (*Directory, error) {
 		return nil, fmt.Errorf("open bucket %s: %w", InventoryBucket, err)
 	}
 	d := &Directory{kv: kv, known: map[string]*event.VM{}}
-	keys, err := kv.ListKeys(ctx)
+	// Not by kv.ListKeys, which fails when others have all consumers.
+	prefix := "$KV." + InventoryBucket + "."
+	r := reader{js: js, stream: "KV_" + InventoryBucket, config: jetstream.ConsumerConfig{
+		FilterSubject: prefix + ">",
+		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
+		HeadersOnly:   true,
+	}}
+	err = r.toEnd(ctx, func(e entry) {
+		key := strings.TrimPrefix(e.Subject, prefix)
+		if d.known[key] = nil; e.Header.Get("KV-Operation") != "" {
+			delete(d.known, key)
+		}
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list bucket %s: %w", InventoryBucket, err)
-	}
-	defer func() { _ = keys.Stop() }()
-	for key := range keys.Keys() {
-		d.known[key] = nil
 	}
 	return d, nil
 }

@@ -69,7 +69,8 @@ func (p *Packer) Stamp(ev *event.Event) {
 	}
 }
 
-// Add takes ev for good; of ev itself nothing is kept. It blocks while too
+// Add takes ev for good; of ev itself nothing is kept. One that encodes to more
+// than 512 KiB is cut, which its member unmapped.cut_from_bytes says. It blocks while too
 // much is not acknowledged. After Close of the publisher it drops ev, counted,
 // and says ErrClosed.
 func (p *Packer) Add(ev *event.Event) error {
@@ -90,7 +91,7 @@ func (p *Packer) Add(ev *event.Event) error {
 func (k *pack) append(ev *event.Event) {
 	m := k.msg
 	before := len(m.Data)
-	m.Data = append(ev.AppendJSON(m.Data), '\n')
+	m.Data = append(appendEvent(m.Data, ev), '\n')
 	k.last = len(m.Data) - before
 	m.events++
 	if ev.Time.Before(k.min) {

@@ -120,10 +120,11 @@ var findingVerbs = map[event.Activity]string{
 
 // Finding sends one revision of a finding: a message of its own, with the
 // headers of a CloudEvent in binary mode. It blocks while too much is not
-// acknowledged; of f nothing is kept.
+// acknowledged; of f nothing is kept. One that encodes to more than 512 KiB is
+// sent without the records of its evidence.
 func (p *Publisher) Finding(f *event.Finding) error {
-	m := &message{id: f.UID + "-" + f.Revision, events: 1}
-	m.Subject, m.Data = findingSubject(f), f.AppendJSON(nil)
+	m := &message{id: findingID(f), events: 1}
+	m.Subject, m.Data = findingSubject(f), encodeFinding(f)
 	m.Header = nats.Header{
 		nats.MsgIdHdr:        {m.id},
 		headerType:           {typeJSON},

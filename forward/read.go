@@ -3,6 +3,7 @@ package forward
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -29,7 +30,8 @@ func (o FollowOptions) source() (stream, subjects string) {
 // Follow goes through findings or events in the order in which they were
 // stored, a line of JSON each, until ctx ends. An error says what goes wrong
 // (the server is away, a message cannot be unpacked); it does not end the
-// sequence: nothing is left out when it goes on.
+// sequence: nothing is left out when it goes on, but what vegress did not
+// write.
 func Follow(ctx context.Context, nc *nats.Conn, o FollowOptions) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -44,8 +46,11 @@ func Follow(ctx context.Context, nc *nats.Conn, o FollowOptions) iter.Seq2[[]byt
 			report(err)
 			return
 		}
-		r.follow(ctx, func(m jetstream.Msg, _ *jetstream.MsgMetadata) bool {
-			for line, err := range Unpack(m.Headers(), m.Data()) {
+		r.follow(ctx, func(e entry) bool {
+			if err := o.check(e); err != nil {
+				return yield(nil, err)
+			}
+			for line, err := range Unpack(e.Header, e.Data) {
 				if !yield(line, err) {
 					return false
 				}
@@ -53,6 +58,18 @@ func Follow(ctx context.Context, nc *nats.Conn, o FollowOptions) iter.Seq2[[]byt
 			return true
 		}, report)
 	}
+}
+
+// check refuses what others had the server store.
+func (o FollowOptions) check(e entry) error {
+	if !o.Events {
+		_, err := readFinding(e)
+		return err
+	}
+	if isForeign(e) {
+		return foreign(e)
+	}
+	return nil
 }
 
 // reader starts at the stream's present end, or at o.Since.
@@ -76,7 +93,7 @@ const MaxOpenFindings = 100_000
 
 // OpenFindings reads the present state of the findings that are not closed,
 // oldest revision first, at most MaxOpenFindings; left counts the others, and
-// those that cannot be read.
+// messages that are no finding of ours.
 func OpenFindings(ctx context.Context, nc *nats.Conn) (open []*event.Finding, left int, err error) {
 	js, err := openJetStream(nc)
 	if err != nil {
@@ -86,33 +103,43 @@ func OpenFindings(ctx context.Context, nc *nats.Conn) (open []*event.Finding, le
 		FilterSubject: findingSubjects,
 		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
 	}}
-	// A finding whose severity rose has a last message under each severity:
-	// the later of them holds.
-	latest := map[string]int{}
-	err = r.toEnd(ctx, func(m jetstream.Msg) {
-		f, err := event.ParseFinding(m.Data())
-		if err != nil {
-			left++
-			return
-		}
-		if i, ok := latest[f.UID]; ok {
-			open[i] = nil
-			delete(latest, f.UID)
-		}
-		switch {
-		case f.Activity == event.FindingClose || f.Status == event.FindingResolved:
-		case len(latest) >= MaxOpenFindings:
-			left++
-		default:
-			latest[f.UID] = len(open)
-			open = append(open, &f)
-		}
-	})
-	kept := open[:0]
-	for _, f := range open {
-		if f != nil {
-			kept = append(kept, f)
-		}
+	s := openSet{latest: map[string]int{}}
+	if err = r.toEnd(ctx, s.take); err == nil && s.foreign {
+		// What is not ours may hide a finding behind it: all revisions tell.
+		r.after, r.config.DeliverPolicy = 0, jetstream.DeliverAllPolicy
+		s = openSet{latest: map[string]int{}}
+		err = r.toEnd(ctx, s.take)
 	}
-	return kept, left, err
+	return slices.DeleteFunc(s.open, func(f *event.Finding) bool { return f == nil }), s.left, err
+}
+
+// openSet collects open findings.
+type openSet struct {
+	open    []*event.Finding // nil: a later revision holds
+	latest  map[string]int   // by uid
+	left    int
+	foreign bool
+}
+
+// take goes by the order of the stream: a finding whose severity rose has a
+// last message under each severity, and the later of them holds.
+func (s *openSet) take(e entry) {
+	f, err := readFinding(e)
+	if err != nil {
+		s.left++
+		s.foreign = true
+		return
+	}
+	if i, ok := s.latest[f.UID]; ok {
+		s.open[i] = nil
+		delete(s.latest, f.UID)
+	}
+	switch {
+	case f.Activity == event.FindingClose || f.Status == event.FindingResolved:
+	case len(s.latest) >= MaxOpenFindings:
+		s.left++
+	default:
+		s.latest[f.UID] = len(s.open)
+		s.open = append(s.open, &f)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -20,9 +21,20 @@ const (
 // retryPause is how long a reader waits before it tries again.
 const retryPause = 250 * time.Millisecond
 
+// entry is one message of a stream. Its memory is the receiver's to keep.
+type entry struct {
+	Subject  string
+	Header   nats.Header
+	Data     []byte
+	Sequence uint64 // in the stream
+	Waiting  uint64 // how many come behind it, about
+}
+
 // reader reads a stream in order through a consumer of its own, and leaves
 // nothing out: when a delivery is missing, or the consumer is gone, it makes a
-// new one behind the last message that it handed on.
+// new one behind the last message that it handed on. Where others took all
+// consumers that the stream may have, or delete ours, it asks for one message
+// after the other instead.
 type reader struct {
 	js     jetstream.JetStream
 	stream string
@@ -50,6 +62,10 @@ func (r *reader) open(ctx context.Context) (uint64, error) {
 	defer cancel()
 	var err error
 	if r.consumer, err = r.js.CreateConsumer(ctx, r.stream, c); err != nil {
+		r.consumer = nil
+		if isConsumerLimit(err) {
+			return 0, fmt.Errorf("consumer limit of stream %s reached: %w", r.stream, err)
+		}
 		return 0, fmt.Errorf("read stream %s: %w", r.stream, err)
 	}
 	r.serial = 0
@@ -71,7 +87,7 @@ func (r *reader) close() {
 var errGap = errors.New("a delivery is missing")
 
 // fetch hands on what one request brings. It ends early when handle is false.
-func (r *reader) fetch(ctx context.Context, handle func(jetstream.Msg, *jetstream.MsgMetadata) bool) (more bool, err error) {
+func (r *reader) fetch(ctx context.Context, handle func(entry) bool) (more bool, err error) {
 	wait, cancel := context.WithTimeout(ctx, fetchWait)
 	defer cancel()
 	batch, err := r.consumer.Fetch(fetchMessages, jetstream.FetchContext(wait), jetstream.FetchHeartbeat(fetchBeat))
@@ -87,7 +103,8 @@ func (r *reader) fetch(ctx context.Context, handle func(jetstream.Msg, *jetstrea
 			return true, errGap
 		}
 		r.after = meta.Sequence.Stream
-		if !handle(m, meta) {
+		e := entry{Subject: m.Subject(), Header: m.Headers(), Data: m.Data(), Sequence: meta.Sequence.Stream, Waiting: meta.NumPending}
+		if !handle(e) {
 			return false, nil
 		}
 	}
@@ -95,13 +112,19 @@ func (r *reader) fetch(ctx context.Context, handle func(jetstream.Msg, *jetstrea
 }
 
 // toEnd hands on what is in the stream now, and gives up at the first error.
-func (r *reader) toEnd(ctx context.Context, handle func(jetstream.Msg)) error {
+func (r *reader) toEnd(ctx context.Context, handle func(entry)) error {
 	defer r.close()
 	waiting, err := r.open(ctx)
 	for more := waiting > 0; more && err == nil; {
-		more, err = r.fetch(ctx, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
-			handle(m)
-			return meta.NumPending > 0
+		more, err = r.fetch(ctx, func(e entry) bool {
+			handle(e)
+			return e.Waiting > 0
+		})
+	}
+	if consumerLost(err) {
+		_, err = r.direct(ctx, func(e entry) bool {
+			handle(e)
+			return true
 		})
 	}
 	if err != nil {
@@ -112,8 +135,9 @@ func (r *reader) toEnd(ctx context.Context, handle func(jetstream.Msg)) error {
 
 // follow hands on messages as they come until handle is false or ctx ends.
 // Errors go to report, and it goes on.
-func (r *reader) follow(ctx context.Context, handle func(jetstream.Msg, *jetstream.MsgMetadata) bool, report func(error)) {
+func (r *reader) follow(ctx context.Context, handle func(entry) bool, report func(error)) {
 	defer r.close()
+	var limited time.Time
 	for more := true; more && ctx.Err() == nil; {
 		var err error
 		if r.consumer == nil {
@@ -126,7 +150,16 @@ func (r *reader) follow(ctx context.Context, handle func(jetstream.Msg, *jetstre
 			continue
 		}
 		r.close()
-		if !errors.Is(err, errGap) {
+		if isConsumerLimit(err) {
+			if now := time.Now(); now.Sub(limited) >= complainEvery {
+				limited = now
+				report(err)
+			}
+			if more, err = r.direct(ctx, handle); err == nil && more {
+				pause(ctx, retryPause)
+			}
+		}
+		if err != nil && !errors.Is(err, errGap) && ctx.Err() == nil {
 			report(err)
 			pause(ctx, retryPause)
 		}

@@ -71,7 +71,18 @@ func (c *courier) recover(ctx context.Context) {
 		if err = c.settleStored(ctx); err == nil && c.sendQueued() {
 			return
 		}
+		c.blame(err)
 	}
+}
+
+// blame makes err, unless it is nil, what health tells.
+func (c *courier) blame(err error) {
+	if err == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.trouble = err
 }
 
 func (c *courier) held() bool {
@@ -246,7 +257,9 @@ func storedIDs(ctx context.Context, js jetstream.JetStream, stream string, subje
 		FilterSubjects: subjects,
 		HeadersOnly:    true,
 	}}
-	return r.toEnd(ctx, func(m jetstream.Msg) {
-		found(m.Headers().Get(nats.MsgIdHdr))
+	return r.toEnd(ctx, func(e entry) {
+		if !isAnswer(e.Header) {
+			found(e.Header.Get(nats.MsgIdHdr))
+		}
 	})
 }

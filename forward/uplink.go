@@ -140,6 +140,7 @@ type UplinkStats struct {
 	Copied    int64         // messages acknowledged by the far server
 	Present   int64         // messages that were there already
 	Lost      int64         // messages that the ring removed before they were copied
+	Foreign   int64         // messages that vegress did not write, left out
 	Refused   int64         // messages that the far server refused for good
 	Waiting   int64         // messages that are still to be copied
 	Oldest    time.Duration // how long ago the oldest message in flight was read
