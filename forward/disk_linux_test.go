@@ -24,7 +24,7 @@ func TestFullDisk(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	b, err := broker.Start(broker.Options{StoreDir: filepath.Join(disk, "nats"), CheckEvery: 20 * time.Millisecond})
+	b, err := broker.Start(broker.Options{StoreDir: filepath.Join(disk, "nats"), CheckEvery: 200 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,23 +23,29 @@ func (s *Server) watch(quit <-chan struct{}) {
 // watcher is what watch remembers from one look to the next.
 type watcher struct {
 	warned time.Time
+	sick   int           // looks in a row that found it unhealthy
 	next   time.Time     // no attempt to heal before
 	wait   time.Duration // between attempts: what is broken for good is not worse for it
 }
 
-const longestHealing = 5 * time.Minute
+const (
+	longestHealing = 5 * time.Minute
+	// certain is how many looks in a row must find the server unhealthy before
+	// it is started again: a stream that is just being made is that, too.
+	certain = 3
+)
 
 func (w *watcher) look(s *Server, now time.Time) {
 	err := s.Health()
 	if err == nil {
-		w.wait = 0
+		w.wait, w.sick = 0, 0
 		if free := s.free(); free < s.minimum() {
 			w.warn(s, now, "disk is nearly full", "free_bytes", free, "dir", s.opts.StoreDir)
 		}
 		return
 	}
 	w.warn(s, now, "server is unhealthy", "error", err)
-	if now.Before(w.next) || s.free() < s.minimum() {
+	if w.sick++; w.sick < certain || now.Before(w.next) || s.free() < s.minimum() {
 		return
 	}
 	s.heal(err)
