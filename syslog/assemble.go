@@ -10,15 +10,18 @@ import (
 const (
 	// HoldTime is how long a record waits for its next piece.
 	HoldTime = 200 * time.Millisecond
-	// MaxHeld bounds the records that wait at a time.
-	MaxHeld = 4096
 	// MaxPieces bounds the pieces of one record.
 	MaxPieces = 64
 	// MaxJoined bounds a joined record, in bytes.
 	MaxJoined = 64 << 10
-	// MaxHeldBytes bounds all that waits, in bytes.
-	MaxHeldBytes = 4 << 20
+	// MaxHeldBytes bounds the memory of all that waits, in bytes. A record
+	// counts twice its length, as Raw and as its parts, and heldOverhead.
+	MaxHeldBytes = 1 << 20
 )
+
+// heldOverhead is what a record that waits takes beside its text: the Message,
+// its place in maps and lists.
+const heldOverhead = 640
 
 // Assembler puts the pieces of one submission together again: the lines that
 // hostd, vpxa, vpxd and their kin continue with "-->", each in a record of its
@@ -27,6 +30,9 @@ const (
 // programs known to continue wait, for HoldTime or until the next header of
 // the same peer, HOSTNAME, program and pid; all others go straight on.
 // Records of one key keep their order.
+//
+// What waits takes MaxHeldBytes at most, that is no more than 1638 records of
+// any length; beyond that the oldest go on early and are counted.
 //
 // An Assembler is for one connection or one UDP socket, and for one goroutine
 // at a time. It reads no clock: Message.Received and Rest's argument are its
@@ -67,6 +73,7 @@ type group struct {
 	total  int      // pieces of the event; 0: not an event
 	pieces []piece
 	size   int // bytes of all Raw
+	cost   int // what it counts in Assembler.bytes
 	due    time.Time
 	shared bool // is in Assembler.shared
 
@@ -180,8 +187,7 @@ func (a *Assembler) orphan(m *Message, emit func(*Message)) {
 
 func (a *Assembler) append(g *group, m *Message, p piece) {
 	g.pieces = append(g.pieces, p)
-	g.size += len(m.Raw) + 1
-	a.bytes += len(m.Raw) + 1
+	a.charge(g, len(m.Raw)+1)
 	g.msg.Records += m.Records
 	g.msg.Truncated = g.msg.Truncated || m.Truncated
 	a.stats.Joined += uint64(m.Records)
@@ -206,15 +212,24 @@ func (a *Assembler) hold(key lineKey, m *Message, emit func(*Message)) {
 // refill lets m wait in the place of the record that g held.
 func (a *Assembler) refill(g *group, m *Message) {
 	a.unlink(g)
-	a.bytes -= g.size
+	a.bytes -= g.cost
+	g.size, g.cost = 0, 0
 	clear(g.pieces)
 	g.pieces = g.pieces[:0]
 	a.fill(g, m)
 }
 
+// charge counts a record of n bytes that g holds.
+func (a *Assembler) charge(g *group, n int) {
+	cost := 2*n + heldOverhead
+	g.size += n
+	g.cost += cost
+	a.bytes += cost
+}
+
 func (a *Assembler) fill(g *group, m *Message) {
-	g.msg, g.size, g.due = *m, len(m.Raw), m.Received.Add(HoldTime)
-	a.bytes += g.size
+	g.msg, g.due = *m, m.Received.Add(HoldTime)
+	a.charge(g, len(m.Raw))
 	a.link(g)
 	a.share(g)
 	a.last = g
@@ -222,7 +237,7 @@ func (a *Assembler) fill(g *group, m *Message) {
 
 // bound sends the oldest on while too much waits.
 func (a *Assembler) bound(emit func(*Message)) {
-	for a.oldest != nil && (a.count > MaxHeld || a.bytes > MaxHeldBytes) {
+	for a.oldest != nil && a.bytes > MaxHeldBytes {
 		a.stats.Overflow++
 		a.finish(a.oldest, emit)
 	}
@@ -334,7 +349,7 @@ func (a *Assembler) drop(g *group) {
 	}
 	a.unlink(g)
 	a.count--
-	a.bytes -= g.size
+	a.bytes -= g.cost
 	if a.last == g {
 		a.last = nil
 	}

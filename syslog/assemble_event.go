@@ -96,14 +96,14 @@ func (a *Assembler) newEvent(key eventKey, m *Message, total int) *group {
 	g := a.group()
 	key.id = strings.Clone(key.id)
 	g.event, g.total = key, total
-	g.msg, g.size, g.due = *m, len(m.Raw), m.Received.Add(HoldTime)
+	g.msg, g.due = *m, m.Received.Add(HoldTime)
 	if a.events == nil {
 		a.events = make(map[eventKey]*group)
 	}
 	g.same = a.events[key]
 	a.events[key] = g
 	a.count++
-	a.bytes += g.size
+	a.charge(g, len(m.Raw))
 	a.link(g)
 	a.share(g)
 	return g

@@ -3,6 +3,7 @@ package syslog_test
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -261,16 +262,18 @@ func TestAssembleBounds(t *testing.T) {
 	})
 	t.Run("number and bytes in all", func(t *testing.T) {
 		d := newDesk()
-		for i := range syslog.MaxHeld + 100 {
-			d.add(fmt.Sprintf("<166>2031-03-04T05:06:07.001Z host%d Hostd: a", i))
+		const short = "<166>2031-03-04T05:06:07.001Z host%04d Hostd: a"
+		const fit = syslog.MaxHeldBytes / (2*len(short) + 640) // %04d is as long as what it writes
+		for i := range fit + 100 {
+			d.add(fmt.Sprintf(short, i))
 		}
-		if s := d.assembler.Stats(); s.Held != syslog.MaxHeld || s.Overflow != 100 || len(d.out) != 100 || d.out[0].Host != "host0" {
-			t.Errorf("%+v, %d out", s, len(d.out))
+		if s := d.assembler.Stats(); s.Held != fit || s.Overflow != 100 || len(d.out) != 100 || d.out[0].Host != "host0000" {
+			t.Errorf("%+v, %d out, %d fit", s, len(d.out), fit)
 		}
 		for i := range 200 {
 			d.add(fmt.Sprintf("<166>2031-03-04T05:06:07.001Z big%d Hostd: %s", i, strings.Repeat("x", 60<<10)))
 		}
-		if s := d.assembler.Stats(); s.Held > syslog.MaxHeldBytes/(60<<10) {
+		if s := d.assembler.Stats(); s.Held > syslog.MaxHeldBytes/(2*60<<10) {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -283,6 +286,39 @@ func TestAssembleBounds(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	})
+}
+
+// The memory of what waits is what MaxHeldBytes says, whatever its sizes.
+func TestAssembleMemory(t *testing.T) {
+	for _, size := range []int{1, 200, 980, 8 << 10} {
+		const each = 8
+		assemblers := make([]syslog.Assembler, each)
+		before := heapAlloc()
+		for n := range assemblers {
+			var parser syslog.Parser
+			rest := strings.Repeat("x", size)
+			for i := range 4096 {
+				m := syslog.Message{Received: reference}
+				parser.Parse(fmt.Sprintf("<14>2026-07-01T12:00:00Z h%d hostd[%d]: %s", i, i, rest), &m)
+				assemblers[n].Add(&m, func(*syslog.Message) {})
+				assemblers[n].Rest(reference, func(*syslog.Message) {})
+			}
+		}
+		held := (heapAlloc() - before) / each
+		if limit := syslog.MaxHeldBytes * 5 / 4; held > limit { // maps do not shrink
+			t.Errorf("records of %d bytes: %d bytes are held, the bound is %d", size, held, limit)
+		}
+		t.Logf("records of %d bytes: %d held in %d bytes", size, assemblers[0].Stats().Held, held)
+		runtime.KeepAlive(assemblers)
+	}
+}
+
+func heapAlloc() int {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
 
 // What waits beyond Rest does not keep or share the batch's memory.

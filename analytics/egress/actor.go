@@ -46,6 +46,9 @@ func agentOf(logName string) agentKind {
 func who(ev *event.Event) (a actor, ok bool) {
 	a = actor{ctx: &ev.Src.Context, vm: ev.Src.Context.VM, host: ev.Src.Context.Host, device: ev.Device.Hostname}
 	if a.vm != nil {
+		if a.host != nil && a.host.IsVCenter { // the appliance is a VM of its own inventory
+			a.agent = vcenterAgent
+		}
 		return a, true
 	}
 	a.agent = agentOf(ev.LogName)

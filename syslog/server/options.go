@@ -46,7 +46,7 @@ type TLS struct {
 // Limits keeps senders within bounds. Zero members mean the default.
 type Limits struct {
 	Connections          int           `mapstructure:"connections"`            // in all; default 2000
-	ConnectionsPerSource int           `mapstructure:"connections_per_source"` // of one address; default 64
+	ConnectionsPerSource int           `mapstructure:"connections_per_source"` // of one address, or one IPv6 /64; default 64
 	Message              int64         `mapstructure:"message"`                // bytes; records are cut here; default 64 KiB
 	Idle                 time.Duration `mapstructure:"idle"`                   // a connection silent for so long is closed; default 10m
 }

@@ -30,6 +30,8 @@ type Server struct {
 	policy  atomic.Pointer[policy]
 	conns   atomic.Uint64 // ids given
 
+	firstRecord time.Duration // as the constant, apart from tests
+
 	streams []*streamListener
 	packets []*packetSocket
 
@@ -63,7 +65,8 @@ func New(o Options, h Handler) (*Server, error) {
 	}
 	s := &Server{handler: h, log: log.With("component", "syslog")}
 	s.notices.log = s.log
-	s.gate.bySource = make(map[netip.Addr]int)
+	s.gate.open, s.gate.bySource = make(map[*visit]struct{}), make(map[netip.Addr]int)
+	s.firstRecord = firstRecord
 	p, err := newPolicy(o)
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -113,6 +114,10 @@ func start(t testing.TB, o server.Options, h server.Handler) (s *server.Server, 
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, run(t, s)
+}
+
+func run(t testing.TB, s *server.Server) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -123,7 +128,7 @@ func start(t testing.TB, o server.Options, h server.Handler) (s *server.Server, 
 		}
 	})
 	t.Cleanup(stop)
-	return s, stop
+	return stop
 }
 
 func dial(t testing.TB, a net.Addr) net.Conn {
@@ -335,6 +340,95 @@ func TestLimits(t *testing.T) {
 	stop()
 	if n := strings.Count(log.String(), "connections_per_source"); n != 1 {
 		t.Errorf("logged %d times:\n%s", n, log.String())
+	}
+}
+
+// At the limit in all, who never sent a record makes room, the longest silent
+// first, and nobody else does.
+func TestSilentMakesRoom(t *testing.T) {
+	h := &collector{}
+	s, _ := start(t, server.Options{Listen: []string{"tcp://127.0.0.1:0"}, Limits: server.Limits{Connections: 3}}, h)
+	let := func() net.Conn {
+		t.Helper()
+		was := s.Stats().Accepted
+		c := dial(t, s.Addrs()[0])
+		eventually(t, "a connection is let in", func() bool { return s.Stats().Accepted == was+1 })
+		return c
+	}
+	speak := func(c net.Conn) {
+		t.Helper()
+		was := s.Stats().Records
+		send(t, c, "<14>a\n")
+		eventually(t, "a record", func() bool { return s.Stats().Records == was+1 })
+	}
+	speaker, first, second := let(), let(), let()
+	speak(speaker)
+	send(t, first, "<14>no end") // bytes, but no record
+	third := let()
+	if !closedByServer(first) {
+		t.Error("the longest silent is still open")
+	}
+	speak(third)
+	fourth := let()
+	if !closedByServer(second) {
+		t.Error("the second silent is still open")
+	}
+	speak(fourth)
+	if !closedByServer(dial(t, s.Addrs()[0])) {
+		t.Error("a connection takes the place of one that spoke")
+	}
+	for _, c := range []net.Conn{speaker, third, fourth} {
+		speak(c)
+	}
+	if st := s.Stats(); st.Open != 3 || st.Accepted != 5 || st.Refused.Connections != 3 || st.ReadErrors != 0 || st.Idle != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// A connection that brings no record in time is closed, whatever else it
+// sends; one that brought a record is not.
+func TestFirstRecord(t *testing.T) {
+	_, files := authority(t)
+	s, err := server.New(server.Options{Listen: []string{"tcp://127.0.0.1:0"}, TLS: files}, &collector{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.SetFirstRecord(s, 100*time.Millisecond)
+	run(t, s)
+	var speaker net.Conn
+	eventually(t, "a record in time", func() bool {
+		closed := s.Stats().Idle
+		speaker = dial(t, s.Addrs()[0])
+		_, err := io.WriteString(speaker, "<14>a\n")
+		eventually(t, "an answer", func() bool { return s.Stats().Records > 0 || s.Stats().Idle > closed })
+		return err == nil && s.Stats().Records > 0
+	})
+	before := s.Stats().Idle
+	silent, slow := dial(t, s.Addrs()[0]), dial(t, s.Addrs()[0])
+	send(t, slow, "<14>no end")
+	if !closedByServer(silent) || !closedByServer(slow) {
+		t.Error("a connection without a record is still open")
+	}
+	eventually(t, "their places", func() bool { return s.Stats().Open == 1 })
+	if n := s.Stats().Idle - before; n != 2 {
+		t.Errorf("%d counted as idle, want 2", n)
+	}
+	was := s.Stats().Records
+	send(t, speaker, "<14>b\n")
+	eventually(t, "another record", func() bool { return s.Stats().Records == was+1 })
+}
+
+func TestSourceOf(t *testing.T) {
+	for addr, want := range map[string]string{
+		"192.0.2.7":               "192.0.2.7",
+		"2001:db8:1:2:3:4:5:6":    "2001:db8:1:2::",
+		"2001:db8:1:2:ffff::":     "2001:db8:1:2::",
+		"2001:db8:1:3::1":         "2001:db8:1:3::",
+		"fe80::250:56ff:fe00:7%2": "fe80::",
+	} {
+		if got := server.SourceOf(netip.MustParseAddr(addr)); got != netip.MustParseAddr(want) {
+			t.Errorf("%s: got %s, want %s", addr, got, want)
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ type Stats struct {
 
 	Open     int    // connections now
 	Accepted uint64 // connections that were let in
-	Idle     uint64 // connections closed for their silence
+	Idle     uint64 // connections closed for their silence, also before their first record
 	Refused  Refused
 
 	HandshakeErrors uint64 // TLS
@@ -31,8 +31,8 @@ type Stats struct {
 // Refused counts what was turned away.
 type Refused struct {
 	Source      uint64 // connections from addresses that are not allowed
-	Connections uint64 // connections above the limit in all
-	PerSource   uint64 // connections above the limit of their address
+	Connections uint64 // connections above the limit in all: new ones, or silent ones that made room
+	PerSource   uint64 // connections above the limit of their address or IPv6 /64
 	Plain       uint64 // connections without TLS where it is required
 	Datagrams   uint64 // from addresses that are not allowed
 }

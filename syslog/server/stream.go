@@ -48,23 +48,33 @@ func (s *Server) accept(ctx context.Context, l *streamListener) {
 func (s *Server) admit(c net.Conn, l *streamListener) {
 	peer := peerOf(c)
 	p := s.policy.Load()
-	if why, ok := s.gate.enter(c, peer.Addr(), p); !ok {
-		s.count.refused[why].Add(1)
-		s.notices.note(time.Now(), why, "listener", l.spec, "peer", peer)
-		_ = c.Close()
+	v, displaced, why := s.gate.enter(c, peer.Addr(), p)
+	if v == nil {
+		s.turnAway(c, why, l)
 		return
+	}
+	if displaced != nil {
+		s.turnAway(displaced, refusedConnections, l)
 	}
 	s.count.accepted.Add(1)
 	s.wg.Go(func() {
-		defer s.gate.leave(c, peer.Addr())
+		defer s.gate.leave(v)
 		defer c.Close()
-		s.converse(c, peer, l, p)
+		s.converse(v, peer, l, p)
 	})
 }
 
+// turnAway closes a connection that l has no place for.
+func (s *Server) turnAway(c net.Conn, why reason, l *streamListener) {
+	s.count.refused[why].Add(1)
+	s.notices.note(time.Now(), why, "listener", l.spec, "peer", peerOf(c))
+	_ = c.Close()
+}
+
 // converse serves one connection.
-func (s *Server) converse(c net.Conn, peer netip.AddrPort, l *streamListener, p *policy) {
-	conn, transport, err := s.secure(c, p, l.scheme == "tls")
+func (s *Server) converse(v *visit, peer netip.AddrPort, l *streamListener, p *policy) {
+	first := time.Now().Add(s.firstRecord)
+	conn, transport, err := s.secure(v.conn, p, l.scheme == "tls")
 	if err != nil {
 		s.notSecured(err, peer, l)
 		return
@@ -72,7 +82,7 @@ func (s *Server) converse(c net.Conn, peer netip.AddrPort, l *streamListener, p 
 	source := Source{Transport: transport, Local: l.spec, Peer: peer, Conn: s.conns.Add(1)}
 	now := time.Now()
 	st := &stream{
-		server: s, conn: conn, peer: peer, idle: p.limits.Idle,
+		server: s, visit: v, first: first, conn: conn, peer: peer, idle: p.limits.Idle,
 		scanner: syslog.NewScanner(int(p.limits.Message)),
 		session: s.handler.Open(source),
 		heard:   now, called: now,
@@ -83,6 +93,7 @@ func (s *Server) converse(c net.Conn, peer netip.AddrPort, l *streamListener, p 
 func (s *Server) notSecured(err error, peer netip.AddrPort, l *streamListener) {
 	var handshake handshakeError
 	switch {
+	case errors.Is(err, net.ErrClosed): // it made room for another, and is counted
 	case errors.Is(err, errPlain):
 		s.count.refused[refusedPlain].Add(1)
 		s.notices.note(time.Now(), refusedPlain, "listener", l.spec, "peer", peer)
@@ -107,6 +118,8 @@ func peerOf(c net.Conn) netip.AddrPort {
 // stream is one connection at work.
 type stream struct {
 	server  *Server
+	visit   *visit
+	first   time.Time // when the first record must be here; zero: it is
 	conn    net.Conn
 	peer    netip.AddrPort
 	idle    time.Duration
@@ -122,6 +135,10 @@ type stream struct {
 	wait   time.Duration // how long it wants to wait at most; 0: for ever
 	due    time.Time     // the read deadline that is set
 }
+
+// firstRecord is how long a connection may take to bring its first record,
+// a TLS handshake included: places are for those that have something to say.
+const firstRecord = 30 * time.Second
 
 // silence is after how long without a byte a connection gives its buffer
 // back.
@@ -167,6 +184,9 @@ func (st *stream) setDeadline(now time.Time) {
 	if !next.After(now) {
 		next = st.heard.Add(st.idle)
 	}
+	if !st.first.IsZero() && st.first.Before(next) {
+		next = st.first
+	}
 	if st.wait > 0 {
 		next = st.called.Add(st.wait)
 	} else if st.near(now, next) {
@@ -196,7 +216,7 @@ func (st *stream) quiet(now time.Time) bool {
 		st.wait, st.called = st.session.Idle(now), now
 	}
 	silent := now.Sub(st.heard)
-	if silent >= st.idle {
+	if silent >= st.idle || !st.first.IsZero() && !now.Before(st.first) {
 		st.server.count.idle.Add(1)
 		return false
 	}
@@ -212,6 +232,10 @@ func (st *stream) pass(now time.Time, more func([]syslog.Frame) []syslog.Frame) 
 		frames := more(st.frames[:0])
 		if len(frames) == 0 {
 			return
+		}
+		if !st.first.IsZero() {
+			st.first = time.Time{}
+			st.server.gate.spoke(st.visit)
 		}
 		for i, f := range frames {
 			st.lines[i] = Line{Text: f.Text, Peer: st.peer, Truncated: f.Truncated}

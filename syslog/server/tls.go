@@ -51,7 +51,7 @@ func (s *Server) secure(c net.Conn, p *policy, required bool) (net.Conn, string,
 	if p.tls == nil {
 		return c, "tcp", nil
 	}
-	if err := s.setDeadline(c, p.limits.Idle); err != nil {
+	if err := s.setDeadline(c, min(p.limits.Idle, s.firstRecord)); err != nil {
 		return nil, "", err
 	}
 	var first [1]byte
@@ -87,6 +87,8 @@ func (s *Server) setDeadline(c net.Conn, d time.Duration) error {
 }
 
 type handshakeError struct{ error }
+
+func (e handshakeError) Unwrap() error { return e.error }
 
 // unread is a connection with bytes that were read to look at them.
 type unread struct {

@@ -123,12 +123,13 @@ func (l *look) endpoint(e *event.Endpoint, host *event.Host) {
 	if e.IP.IsValid() {
 		ip = ipKey(e.IP)
 	}
-	if h := l.asHost(e, ip); h != nil {
+	h := l.asHost(e, ip)
+	l.host, l.vm, l.all = host, nil, nil
+	l.identify(e, ip)
+	if h = l.settle(e, ip, h); h != nil {
 		e.Context.Host = &h.Host
 		fresh = h.src.fresh.Load()
 	}
-	l.host, l.vm, l.all = host, nil, nil
-	l.identify(e, ip)
 	switch {
 	case l.vm != nil:
 		e.Context.VM, e.Context.Via = &l.vm.VM, l.via
@@ -152,6 +153,26 @@ func (l *look) asHost(e *event.Endpoint, ip key) *hostState {
 	h := l.oneHost(l.hosts.find(ip))
 	if h == nil && e.Hostname != "" {
 		h = l.hostNamed(e.Hostname)
+	}
+	return h
+}
+
+// settle decides between a host and VMs that one endpoint was found to be, and
+// gives the host that is left. A guest reports what addresses and name it
+// likes: those of an ESXi host do not make it that host. A host that only the
+// name speaks for does not stand against the VM at the address. A vCenter may
+// well be a VM.
+func (l *look) settle(e *event.Endpoint, ip key, h *hostState) *hostState {
+	if h == nil || l.vm == nil && l.all == nil {
+		return h
+	}
+	named := !e.IP.IsValid()
+	at := !named && l.oneHost(l.hosts.find(ip)) == h
+	switch {
+	case !h.IsVCenter && (at || named) && (l.via == event.ViaIP || l.via == event.ViaName):
+		l.vm, l.all = nil, nil
+	case !at && !named && h != l.self:
+		return nil
 	}
 	return h
 }

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -44,6 +45,14 @@ func Change(inv *Inventory, u types.ObjectUpdate) {
 	s.apply(&u, now)
 	s.commit(now, now)
 	s.lastOK = now
+}
+
+// SetVCenterIPs gives the first vCenter of inv its addresses.
+func SetVCenterIPs(inv *Inventory, ips ...netip.Addr) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	inv.sources[0].ips = ips
+	inv.publishHosts()
 }
 
 // Tick does what Run does each second.

@@ -15,8 +15,10 @@ const (
 	forever = math.MaxInt64
 )
 
-// maxClaims bounds the VMs that are kept for one key. Addresses that every
-// Linux guest has on an inner bridge would otherwise collect thousands.
+// maxClaims bounds the claims that are kept for one key: of each VM an open
+// one and one that ended. Addresses that every Linux guest has on an inner
+// bridge would otherwise collect thousands. What ended first makes room for
+// an open claim.
 const maxClaims = 64
 
 // claim says that a VM had a key from one time to another, in nanoseconds of
@@ -119,10 +121,26 @@ func (x *index) put(k key, vm *vmState, since int64) {
 			}
 		}
 		if len(claims) == maxClaims {
-			return claims, 1
+			oldest := oldestEnded(claims)
+			if oldest < 0 {
+				return claims, 1
+			}
+			x.crowded++
+			claims = slices.Delete(claims, oldest, oldest+1)
 		}
 		return append(claims, claim{vm, since, forever}), 0
 	})
+}
+
+// oldestEnded is the place of the claim that ended first; -1: all are open.
+func oldestEnded(claims []claim) int {
+	oldest := -1
+	for i := range claims {
+		if !claims[i].open() && (oldest < 0 || claims[i].to < claims[oldest].to) {
+			oldest = i
+		}
+	}
+	return oldest
 }
 
 // end closes vm's claim to k; it stays, for logs that arrive late, until drop.
@@ -131,11 +149,25 @@ func (x *index) end(k key, obj *vmObject, at int64) {
 		for i := range claims {
 			if claims[i].open() && claims[i].vm.obj == obj {
 				claims[i].to = at
-				return claims, 0
+				return mergeEnded(claims, i), 0
 			}
 		}
 		return claims, -1 // it was one of those that were too many
 	})
+}
+
+// mergeEnded makes the claim at i, which ended now, and an earlier one of the
+// same VM into one: else a guest that takes and leaves an address over and
+// over would use up all places of it.
+func mergeEnded(claims []claim, i int) []claim {
+	for j := range claims {
+		if j != i && !claims[j].open() && claims[j].vm.obj == claims[i].vm.obj {
+			claims[i].from = min(claims[i].from, claims[j].from)
+			claims[i].to = max(claims[i].to, claims[j].to)
+			return slices.Delete(claims, j, j+1)
+		}
+	}
+	return claims
 }
 
 // drop forgets obj's claims to k that ended at or before the time given.

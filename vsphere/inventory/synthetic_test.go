@@ -462,6 +462,81 @@ func TestCrowdIsBounded(t *testing.T) {
 	}
 }
 
+// A guest that takes and leaves another's address, over and over, or many
+// that did, keep no VM from it.
+func TestEndedClaimsMakeRoom(t *testing.T) {
+	inv, c := synthetic(t)
+	const many = 3 * inventory.MaxClaims
+	inventory.Sync(inv, estate(many))
+	visit := func(i int) {
+		inventory.Change(inv, modify(vmRef(i), "guest.net", guestNet(4000, mac(i), ip(7).String())))
+		c.t = c.t.Add(30 * time.Second)
+		inventory.Change(inv, modify(vmRef(i), "guest.net", guestNet(4000, mac(i), ip(i).String())))
+		c.t = c.t.Add(30 * time.Second)
+	}
+	begin := c.t
+	for range 2 * inventory.MaxClaims {
+		visit(2)
+	}
+	if n := inv.Stats().Crowded; n != 0 {
+		t.Errorf("one VM's claims: %d were too many", n)
+	}
+	if got := seen(inv, begin.Add(10*time.Second), event.Endpoint{IP: ip(7)}, ""); len(got.Candidates) != 2 {
+		t.Errorf("at the first visit: got %q, %d candidates, want both VMs", keyOf(got), len(got.Candidates))
+	}
+	for i := 10; i < many; i++ {
+		visit(i)
+	}
+	if n := inv.Stats().Crowded; n == 0 || n > many {
+		t.Errorf("%d claims counted as too many", n)
+	}
+	c.t = c.t.Add(10 * time.Minute)
+	inventory.Change(inv, modify(vmRef(7), "guest.net", guestNet(4000, mac(7), "10.7.7.7")))
+	inventory.Change(inv, modify(vmRef(3), "guest.net", guestNet(4000, mac(3), ip(7).String())))
+	c.t = c.t.Add(10 * time.Minute)
+	if got := seen(inv, c.t, event.Endpoint{IP: ip(7)}, ""); keyOf(got) != vmKey(3) {
+		t.Errorf("a VM that took the address for good: got %q, %d candidates", keyOf(got), len(got.Candidates))
+	}
+}
+
+// A guest reports any address and name: those of an ESXi host do not make it
+// the host, and that host's name does not make it one.
+func TestGuestIsNoHost(t *testing.T) {
+	inv, c := synthetic(t)
+	vcenter := netip.MustParseAddr("172.31.0.1")
+	inventory.Sync(inv, append(estate(100),
+		modify(vmRef(2), "guest.net", guestNet(4000, mac(2), ip(2).String(), hostIP(1).String()), "guest.hostName", hostName(2)),
+		modify(vmRef(3), "guest.net", guestNet(4000, mac(3), ip(3).String(), hostIP(2).String())),
+		modify(vmRef(4), "guest.net", guestNet(4000, mac(4), ip(4).String(), hostIP(2).String())),
+		modify(vmRef(5), "guest.net", guestNet(4000, mac(5), vcenter.String()))))
+	inventory.SetVCenterIPs(inv, vcenter)
+	tests := []struct {
+		name     string
+		src      event.Endpoint
+		vm, host string
+	}{
+		{"address of a host", event.Endpoint{IP: hostIP(1)}, "", hostName(1)},
+		{"address of a host, by two", event.Endpoint{IP: hostIP(2)}, "", hostName(2)},
+		{"name of a host", event.Endpoint{Hostname: hostName(2)}, "", hostName(2)},
+		{"name of a host, address of a VM", event.Endpoint{IP: ip(2), Hostname: hostName(2)}, vmKey(2), ""},
+		{"name of the vCenter, address of a VM", event.Endpoint{IP: ip(2), Hostname: "vc1.corp.local"}, vmKey(2), ""},
+		{"what a guest cannot choose", event.Endpoint{IP: hostIP(1), VIF: "00000007"}, vmKey(7), hostName(1)},
+		{"vCenter that is a VM", event.Endpoint{IP: vcenter}, vmKey(5), "vc1.corp.local"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := seen(inv, c.t, tt.src, "")
+			host := ""
+			if got.Host != nil {
+				host = got.Host.Name
+			}
+			if keyOf(got) != tt.vm || host != tt.host || got.Candidates != nil || got.State != event.StateLive {
+				t.Errorf("got VM %q, host %q, %d candidates, state %d; want %q, %q", keyOf(got), host, len(got.Candidates), got.State, tt.vm, tt.host)
+			}
+		})
+	}
+}
+
 func TestFolderRenameReachesItsVMs(t *testing.T) {
 	inv, c := synthetic(t, inventory.Role{Name: "backup", Folders: []string{"Sicherung"}})
 	inventory.Sync(inv, estate(5))
