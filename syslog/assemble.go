@@ -1,6 +1,7 @@
 package syslog
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 	"time"
@@ -38,6 +39,9 @@ const heldOverhead = 640
 // at a time. It reads no clock: Message.Received and Rest's argument are its
 // time. The zero Assembler is ready.
 type Assembler struct {
+	// MaxBytes overrules MaxHeldBytes for this Assembler; 0: it holds.
+	MaxBytes int
+
 	lines  map[lineKey]*group
 	events map[eventKey]*group // linked by group.same
 	oldest *group              // first of those that wait, by age
@@ -237,7 +241,7 @@ func (a *Assembler) fill(g *group, m *Message) {
 
 // bound sends the oldest on while too much waits.
 func (a *Assembler) bound(emit func(*Message)) {
-	for a.oldest != nil && a.bytes > MaxHeldBytes {
+	for a.oldest != nil && a.bytes > cmp.Or(a.MaxBytes, MaxHeldBytes) {
 		a.stats.Overflow++
 		a.finish(a.oldest, emit)
 	}

@@ -50,9 +50,16 @@ func newDecoder(o vsphere.Options) *vsphere.Decoder {
 	return vsphere.NewDecoder(programs, o)
 }
 
+// udpPieces bounds what waits for its other pieces at one UDP socket, which
+// all hosts share, in bytes.
+const udpPieces = 16 << 20
+
 // Open starts the way of one connection, or of one UDP socket.
-func (c *collector) Open(server.Source) server.Session {
+func (c *collector) Open(src server.Source) server.Session {
 	s := &collecting{collector: c}
+	if src.Transport == "udp" {
+		s.pieces.MaxBytes = udpPieces
+	}
 	s.decode = s.decodeMessage
 	return s
 }
