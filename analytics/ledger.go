@@ -27,6 +27,14 @@ func (k *Key) what() string {
 	return k.What
 }
 
+// bound cuts the name of an entity that no inventory gave: longer ones are
+// one.
+func (k *Key) bound() {
+	if len(k.Entity.Key) > maxEntity {
+		k.Entity.Key = cut(k.Entity.Key, maxEntity)
+	}
+}
+
 // LedgerOptions are the bounds of a Ledger. Zero values stand for the
 // defaults.
 type LedgerOptions struct {
@@ -37,8 +45,9 @@ type LedgerOptions struct {
 	// finding and its first update; it doubles with each update, up to 30
 	// times. Default 1 min.
 	FirstUpdate time.Duration
-	// MaxOpen bounds the open findings; one more closes the one that was quiet
-	// for longest. An open finding takes 2 to 12 KB. Default 20,000.
+	// MaxOpen bounds the open findings; one more closes the one of the lowest
+	// severity, and of these the one that was quiet for longest. An open
+	// finding takes 2 to 12 KB. Default 20,000.
 	MaxOpen int
 }
 
@@ -59,8 +68,14 @@ func (o LedgerOptions) withDefaults() LedgerOptions {
 const (
 	maxExplanation = 24
 	maxRaw         = 4096 // bytes of one record that evidence keeps whole; a longer one is only named
-	slowestUpdate  = 30   // of FirstUpdate
-	firstMilestone = 10   // events; then each power of ten
+	maxRawJSON     = 8192 // the same as JSON, as are those that follow
+	maxURL         = 2048
+	maxTitle       = 512
+	maxSentence    = 2048
+	maxEntity      = 512
+	maxName        = 256 // of a host, a log, a network card...
+	slowestUpdate  = 30  // of FirstUpdate
+	firstMilestone = 10  // events; then each power of ten
 )
 
 // Ledger keeps the open findings of some analytics: it opens, updates and
@@ -71,10 +86,12 @@ type Ledger struct {
 	analytics map[string]*account
 	order     []*account
 
-	cases map[Key]*Case
-	quiet Case // ring of cases, least recently seen first
-	due   dueHeap
-	seq   uint64
+	cases    map[Key]*Case
+	ofEntity map[event.Entity]int          // how many of cases
+	quiet    [event.SeverityFatal + 1]Case // by severity: a ring of cases, least recently seen first
+	due      dueHeap
+
+	seq, touches uint64
 }
 
 // account is one analytic and what happened to its findings.
@@ -120,6 +137,7 @@ type Case struct {
 	milestone int64
 	heapIndex int // in Ledger.due; -1: nothing new since the last revision
 
+	touched      uint64 // orders the cases of all rings
 	newer, older *Case
 }
 
@@ -132,8 +150,12 @@ func NewLedger(opts LedgerOptions, analytics ...event.Analytic) *Ledger {
 		opts:      opts.withDefaults(),
 		analytics: map[string]*account{},
 		cases:     map[Key]*Case{},
+		ofEntity:  map[event.Entity]int{},
 	}
-	l.quiet.newer, l.quiet.older = &l.quiet, &l.quiet
+	for i := range l.quiet {
+		ring := &l.quiet[i]
+		ring.newer, ring.older = ring, ring
+	}
 	for _, a := range analytics {
 		acc := &account{Analytic: a}
 		l.analytics[a.UID] = acc
@@ -151,6 +173,7 @@ func (l *Ledger) SetQuietClose(d time.Duration) {
 // Case finds the open finding of k, or makes room for a new one, which the
 // next Add opens. k.Analytic must be one that the Ledger was made for.
 func (l *Ledger) Case(k Key, report func(*event.Finding)) *Case {
+	k.bound()
 	if c, ok := l.cases[k]; ok {
 		return c
 	}
@@ -161,12 +184,27 @@ func (l *Ledger) Case(k Key, report func(*event.Finding)) *Case {
 	return l.insert(&Case{key: k, account: l.analytics[k.Analytic]})
 }
 
+// CaseAmong is Case, but for an entity that has limit open findings already
+// it makes no room for k: crowd is the Key of what stands in for the rest.
+func (l *Ledger) CaseAmong(k, crowd Key, limit int, report func(*event.Finding)) *Case {
+	k.bound()
+	crowd.bound()
+	if c, ok := l.cases[k]; ok {
+		return c
+	}
+	if l.ofEntity[k.Entity] >= limit {
+		k = crowd
+	}
+	return l.Case(k, report)
+}
+
 func (l *Ledger) insert(c *Case) *Case {
 	l.seq++
 	c.seq, c.heapIndex = l.seq, -1
 	c.step = l.opts.FirstUpdate
 	c.milestone = firstMilestone
 	l.cases[c.key] = c
+	l.ofEntity[c.key.Entity]++
 	l.touch(c)
 	return c
 }
@@ -178,15 +216,16 @@ func (l *Ledger) Add(c *Case, s Sighting, report func(*event.Finding)) {
 		l.open(c, s.Event)
 	}
 	c.count(s.Event)
-	l.touch(c)
 	news := s.Notes &^ c.notes
 	c.notes |= s.Notes
 	rises := s.Severity > c.finding.Severity
 	if rises {
 		c.finding.Severity = s.Severity
 	}
+	l.touch(c)
 	if opening || news != 0 {
 		s.By.Describe(&c.finding, s.Event, c.notes, news)
+		c.finding.Title = cut(c.finding.Title, maxTitle)
 	}
 	if opening {
 		c.finding.Activity = event.FindingCreate
@@ -234,9 +273,9 @@ func (l *Ledger) open(c *Case, ev *event.Event) {
 		FirstSeen: ev.Time,
 		LastSeen:  ev.Time,
 		Device:    cloneDevice(ev.Device),
-		Src:       ev.Src.Clone(),
-		Dst:       ev.Dst.Clone(),
-		URL:       strings.Clone(ev.URL),
+		Src:       ownEndpoint(&ev.Src),
+		Dst:       ownEndpoint(&ev.Dst),
+		URL:       strings.Clone(cut(ev.URL, maxURL)),
 	}
 	c.account.open.Add(1)
 }
@@ -247,8 +286,8 @@ func (c *Case) count(ev *event.Event) {
 	f := &c.finding
 	f.Count++
 	if ev.Traffic.Known {
-		f.BytesIn += max(ev.Traffic.BytesIn, 0)
-		f.BytesOut += max(ev.Traffic.BytesOut, 0)
+		f.BytesIn = AddCount(f.BytesIn, ev.Traffic.BytesIn)
+		f.BytesOut = AddCount(f.BytesOut, ev.Traffic.BytesOut)
 	}
 	if ev.Time.After(f.LastSeen) {
 		f.LastSeen = ev.Time
@@ -307,7 +346,7 @@ func (l *Ledger) Tick(now time.Time, report func(*event.Finding)) {
 	for len(l.due) > 0 && !l.due[0].next.After(now) {
 		l.reviseUpdate(l.due[0], l.due[0].next, report)
 	}
-	for c := l.quiet.newer; c != &l.quiet; c = l.quiet.newer {
+	for c := l.quietest(); c != nil; c = l.quietest() {
 		end := c.finding.LastSeen.Add(l.opts.QuietClose)
 		if end.After(now) {
 			return
@@ -337,7 +376,7 @@ func (l *Ledger) close(c *Case, now time.Time, report func(*event.Finding)) {
 }
 
 func (l *Ledger) evict(report func(*event.Finding)) {
-	c := l.quiet.newer
+	c := l.least()
 	if c.finding.Count > 0 {
 		c.account.evicted.Add(1)
 		Explain(&c.finding, "Closed early, because too many findings are open; more of the same opens a new one.")
@@ -406,23 +445,53 @@ func (l *Ledger) Stats() []AnalyticStats {
 	return stats
 }
 
-// touch moves c to the end of the ring: it was seen last.
+// touch moves c to the end of its severity's ring: it was seen last.
 func (l *Ledger) touch(c *Case) {
 	if c.newer != nil {
 		c.older.newer, c.newer.older = c.newer, c.older
 	}
-	last := l.quiet.older
-	c.older, c.newer = last, &l.quiet
-	last.newer, l.quiet.older = c, c
+	l.touches++
+	c.touched = l.touches
+	ring := &l.quiet[min(int(c.finding.Severity), len(l.quiet)-1)]
+	last := ring.older
+	c.older, c.newer = last, ring
+	last.newer, ring.older = c, c
+}
+
+// quietest is the case that was seen before all others; nil: there is none.
+func (l *Ledger) quietest() (c *Case) {
+	for i := range l.quiet {
+		first := l.quiet[i].newer
+		if first != &l.quiet[i] && (c == nil || first.touched < c.touched) {
+			c = first
+		}
+	}
+	return c
+}
+
+// least is the quietest case of the lowest severity; nil: there is none.
+func (l *Ledger) least() *Case {
+	for i := range l.quiet {
+		if first := l.quiet[i].newer; first != &l.quiet[i] {
+			return first
+		}
+	}
+	return nil
 }
 
 func (l *Ledger) remove(c *Case) {
 	c.older.newer, c.newer.older = c.newer, c.older
 	delete(l.cases, c.key)
+	if l.ofEntity[c.key.Entity]--; l.ofEntity[c.key.Entity] == 0 {
+		delete(l.ofEntity, c.key.Entity)
+	}
 }
 
-// Explain adds a sentence to the reasons of f, once, and within their bound.
+// Explain adds a sentence to the reasons of f, once, and within their bounds.
 func Explain(f *event.Finding, sentence string) {
+	if short := cut(sentence, maxSentence); len(short) < len(sentence) {
+		sentence = short + "..."
+	}
 	if len(f.Explanation) < maxExplanation && !slices.Contains(f.Explanation, sentence) {
 		f.Explanation = append(f.Explanation, sentence)
 	}

@@ -3,7 +3,9 @@ package analytics_test
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -412,5 +414,88 @@ func BenchmarkOpen(b *testing.B) {
 		i++
 		k := analytics.Key{Analytic: "a", Addr: netip.AddrFrom4([4]byte{byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)})}
 		l.Add(l.Case(k, func(*event.Finding) {}), analytics.Sighting{Event: ev, Severity: 2, Notes: 1, By: &l.words}, func(*event.Finding) {})
+	}
+}
+
+// What gives way first is the least severe, however lately it was seen.
+func TestEvictsLeastSevere(t *testing.T) {
+	b := newBook(analytics.LedgerOptions{MaxOpen: 3})
+	b.see(key("high"), 0, event.SeverityHigh, 1)
+	b.see(key("rises"), time.Second, event.SeverityInformational, 1)
+	b.see(key("noise"), 2*time.Second, event.SeverityInformational, 1)
+	b.see(key("rises"), 3*time.Second, event.SeverityMedium, 1)
+	for i := range 3 {
+		r := b.see(key(fmt.Sprint(i)), time.Duration(4+i)*time.Second, event.SeverityInformational, 1)
+		want := "noise"
+		if i > 0 {
+			want = fmt.Sprint(i - 1)
+		}
+		if len(r) != 2 || r[0].Activity != event.FindingClose || r[0].Key != want {
+			t.Fatalf("%d: got %+v", i, r)
+		}
+	}
+}
+
+func TestCaseAmong(t *testing.T) {
+	b := newBook(analytics.LedgerOptions{})
+	b.see(key("a"), 0, event.SeverityLow, 1)
+	b.see(key("b"), time.Minute, event.SeverityLow, 1)
+	among := func(what string) *analytics.Case {
+		return b.CaseAmong(key(what), key("crowd"), 2, b.report)
+	}
+	crowd := among("c")
+	if crowd != among("d") || crowd != b.Case(key("crowd"), b.report) {
+		t.Error("not one case for the rest")
+	}
+	if among("a") != b.Case(key("a"), b.report) {
+		t.Error("an open one does not go on")
+	}
+	b.tick(3 * time.Hour)
+	if among("c") == crowd {
+		t.Error("closed ones still count")
+	}
+}
+
+// A key that is put or used again is the one that was put first: a later one
+// may be part of a large record.
+func TestRecentKeepsFirstKey(t *testing.T) {
+	r := analytics.NewRecent[string, int](1 << 10)
+	name := func(i int) string { return fmt.Sprintf("host-%08d", i) }
+	for i := range 1 << 9 {
+		r.Put(name(i), i)
+	}
+	r.Put("turn", 0)
+	before := heap()
+	for i := range 1 << 9 {
+		line := name(i) + strings.Repeat("x", 1<<15)
+		r.Get(line[:len(name(i))])
+		r.Put(line[:len(name(i))], i)
+	}
+	if grown := heap() - before; grown > 4<<20 {
+		t.Errorf("it keeps %d bytes of 16 MiB that it was only asked with", grown)
+	}
+	if r.Len() > 1<<10 {
+		t.Error("above the bound")
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func TestAddCount(t *testing.T) {
+	for _, c := range [][3]int64{
+		{1, 2, 3},
+		{5, -3, 5},
+		{math.MaxInt64 - 1, 2, math.MaxInt64},
+		{math.MaxInt64, math.MaxInt64, math.MaxInt64},
+		{0, math.MinInt64, 0},
+	} {
+		if got := analytics.AddCount(c[0], c[1]); got != c[2] {
+			t.Errorf("%d and %d make %d, want %d", c[0], c[1], got, c[2])
+		}
 	}
 }

@@ -3,8 +3,10 @@ package analytics
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/vegress/vegress/event"
 )
@@ -26,12 +28,12 @@ func evidence(ev *event.Event) event.Evidence {
 	e := event.Evidence{
 		UID:     strings.Clone(ev.UID),
 		Time:    ev.Time,
-		LogName: strings.Clone(ev.LogName),
-		Src:     ev.Src.Clone(),
-		Dst:     ev.Dst.Clone(),
-		URL:     strings.Clone(ev.URL),
+		LogName: strings.Clone(cut(ev.LogName, maxName)),
+		Src:     ownEndpoint(&ev.Src),
+		Dst:     ownEndpoint(&ev.Dst),
+		URL:     strings.Clone(cut(ev.URL, maxURL)),
 	}
-	if len(ev.Raw) <= maxRaw {
+	if len(ev.Raw) <= maxRaw && len(cut(ev.Raw, maxRawJSON)) == len(ev.Raw) {
 		e.Raw = strings.Clone(ev.Raw)
 	}
 	return e
@@ -49,6 +51,49 @@ func cloneFinding(f *event.Finding) *event.Finding {
 }
 
 func cloneDevice(d event.Device) event.Device {
-	d.Hostname = strings.Clone(d.Hostname)
+	d.Hostname = strings.Clone(cut(d.Hostname, maxName))
 	return d
+}
+
+// ownEndpoint is a copy of e with bounded strings.
+func ownEndpoint(e *event.Endpoint) event.Endpoint {
+	c := *e
+	for _, s := range []*string{
+		&c.Hostname, &c.MAC, &c.VIF, &c.Switch, &c.SwitchPort, &c.World, &c.VMName, &c.VMUUID,
+		&c.Service, &c.Category, &c.NameVia,
+	} {
+		*s = cut(*s, maxName)
+	}
+	return c.Clone()
+}
+
+// cut gives the longest beginning of s that takes at most limit bytes as JSON:
+// an escaped character takes up to six.
+func cut(s string, limit int) string {
+	if len(s) <= limit/6 {
+		return s
+	}
+	size := 0
+	for i, r := range s {
+		if size += jsonSize(r); size > limit {
+			return s[:i]
+		}
+	}
+	return s
+}
+
+func jsonSize(r rune) int {
+	switch {
+	case r == '"' || r == '\\':
+		return 2
+	case r < 0x20 || r == 0x7f || r == utf8.RuneError:
+		return 6
+	}
+	return utf8.RuneLen(r)
+}
+
+// AddCount is sum with n added, at most the greatest int64: counts come from
+// records, which may say anything. A negative n counts nothing.
+func AddCount(sum, n int64) int64 {
+	return sum + min(max(n, 0), math.MaxInt64-sum)
 }

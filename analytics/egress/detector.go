@@ -33,6 +33,13 @@ const learning = 24 * time.Hour
 // machines while no inventory is configured.
 const noInventory = "no inventory"
 
+// maxUnknown bounds the open findings of one machine that is not known. What
+// it talks to beyond them is in one finding, whose Key is manyDestinations.
+const (
+	maxUnknown       = 64
+	manyDestinations = "many destinations"
+)
+
 // contact is a machine and what it talked to.
 type contact struct {
 	entity event.Entity
@@ -50,7 +57,7 @@ type Detector struct {
 	clocks           []clock // of policy.zones
 	allowed, fitting ruleSet
 	spent            *analytics.Recent[spentKey, int64]
-	opened           *analytics.Recent[connection, int64]
+	opened           *analytics.Recent[connection, opened]
 	contacts         *analytics.Recent[contact, struct{}]
 	folded           *analytics.Recent[string, string]
 	domains          *analytics.Recent[string, string] // by host
@@ -88,7 +95,7 @@ func New(p *Policy, domain func(host string) string) *Detector {
 		domain:   domain,
 		ledger:   analytics.NewLedger(analytics.LedgerOptions{QuietClose: p.quiet}, unjustifiedAnalytic, httpClientAnalytic),
 		spent:    analytics.NewRecent[spentKey, int64](maxSpent),
-		opened:   analytics.NewRecent[connection, int64](maxOpened),
+		opened:   analytics.NewRecent[connection, opened](maxOpened),
 		contacts: analytics.NewRecent[contact, struct{}](maxContacts),
 		folded:   analytics.NewRecent[string, string](maxFolded),
 		domains:  analytics.NewRecent[string, string](maxDomains),
@@ -183,7 +190,7 @@ func (d *Detector) unjustified(ev *event.Event, a actor, t *target, v verdict, r
 	c := d.ledger.Case(key, report)
 	sent := c.BytesOut()
 	if ev.Traffic.Known {
-		sent += ev.Traffic.BytesOut
+		sent = analytics.AddCount(sent, ev.Traffic.BytesOut)
 	}
 	severity, notes := d.severity(ev, &a, sent, d.firstContact(&key, ev.Time))
 	d.words = words{actor: a, target: *t, verdict: v, policy: d.policy}
@@ -201,8 +208,9 @@ func (d *Detector) unknown(ev *event.Event, a actor, t *target, v verdict, repor
 		key = analytics.Key{Analytic: Unjustified, What: noInventory}
 		notes = 0
 	}
+	crowd := analytics.Key{Analytic: Unjustified, Entity: key.Entity, What: manyDestinations}
 	d.words = words{actor: a, target: *t, verdict: v, policy: d.policy}
-	d.ledger.Add(d.ledger.Case(key, report), analytics.Sighting{
+	d.ledger.Add(d.ledger.CaseAmong(key, crowd, maxUnknown, report), analytics.Sighting{
 		Event: ev, Severity: event.SeverityInformational, Notes: notes | noteOf(v.Reason), By: &d.words,
 	}, report)
 }
@@ -216,6 +224,8 @@ func (d *Detector) key(ev *event.Event, t *target) analytics.Key {
 		k.What = ev.Dst.Service
 	case t.host != "":
 		k.What = d.domainOf(t.host)
+	case t.invalid && !t.addr.IsValid():
+		k.What = invalidHost
 	default:
 		k.Addr = t.addr.WithZone("")
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vegress/vegress/analytics"
 	"github.com/vegress/vegress/event"
 )
 
@@ -30,25 +31,36 @@ type connection struct {
 	protocol uint8
 }
 
+// opened is whose a justified connection was, and since when.
+type opened struct {
+	entity event.Entity
+	at     int64 // Unix seconds
+}
+
 // judge decides about a connection of a to t. Who it was comes first: a
 // machine that is not known, or may be one of several, is never justified.
 func (d *Detector) judge(ev *event.Event, a *actor, t *target) verdict {
 	v := verdict{at: d.openedAt(ev, t)}
-	if !a.known() {
+	if a.known() {
+		d.rulesFor(ev, a, t, &v)
+	} else {
 		v.Verdict, v.Reason = event.VerdictUnknown, unknownReason(a.ctx)
-		return v
 	}
+	if ev.Class == event.NetworkActivity {
+		d.remember(ev, t, &v)
+	}
+	return v
+}
+
+// rulesFor asks the rules.
+func (d *Detector) rulesFor(ev *event.Event, a *actor, t *target, v *verdict) {
 	named := d.rolesOf(a)
 	d.destinations(ev, t)
-	d.firstRule(ev, t, &v)
+	d.firstRule(ev, t, v)
 	if !named && v.Reason == event.ReasonDestination {
 		// That a rule for everybody has other destinations explains nothing.
 		v.Reason, v.rule = event.ReasonNoRole, nil
 	}
-	if v.Verdict == event.VerdictJustified {
-		d.remember(ev, t, &v)
-	}
-	return v
 }
 
 func unknownReason(c *event.Context) event.Reason {
@@ -80,7 +92,8 @@ func (d *Detector) rolesOf(a *actor) (named bool) {
 	return named
 }
 
-// destinations puts the rules that allow t into d.fitting.
+// destinations puts the rules that allow t into d.fitting. A name from other
+// machines' DNS answers allows nothing, nor does a service by that name.
 func (d *Detector) destinations(ev *event.Event, t *target) {
 	p, set := d.policy, d.fitting
 	clear(set)
@@ -90,7 +103,7 @@ func (d *Detector) destinations(ev *event.Event, t *target) {
 			set.addAll(nets)
 		}
 	}
-	if t.host != "" {
+	if t.host != "" && !t.sharedHost {
 		set.addAll(p.hosts[t.host])
 		for host := t.host; ; {
 			dot := strings.IndexByte(host, '.')
@@ -100,6 +113,9 @@ func (d *Detector) destinations(ev *event.Event, t *target) {
 			host = host[dot+1:]
 			set.addAll(p.below[host])
 		}
+	}
+	if t.sharedService {
+		return
 	}
 	if ev.Dst.Service != "" && len(p.services) > 0 {
 		set.addAll(p.services[d.fold(ev.Dst.Service)])
@@ -208,7 +224,7 @@ func (d *Detector) affordable(ev *event.Event, r *rule, v *verdict) bool {
 	}
 	spent, ok := d.spent.Get(key)
 	if ev.Traffic.Known && ev.Traffic.BytesOut > 0 {
-		spent += ev.Traffic.BytesOut
+		spent = analytics.AddCount(spent, ev.Traffic.BytesOut)
 		if !ok {
 			key.entity.Key = strings.Clone(key.entity.Key)
 		}
@@ -225,25 +241,32 @@ func (d *Detector) openedAt(ev *event.Event, t *target) int64 {
 		return ev.Start.Unix()
 	}
 	if ev.Class == event.NetworkActivity && ev.Activity == event.NetworkClose {
-		if at, ok := d.opened.Get(connectionOf(ev, t)); ok {
-			return at
+		if o, ok := d.opened.Get(connectionOf(ev, t)); ok && o.entity == ev.Entity() {
+			return o.at
 		}
 	}
 	return ev.Time.Unix()
 }
 
 // remember keeps when a justified connection was opened, for openedAt, where
-// that matters.
+// that matters. Its end, and any other opening of the same addresses and ports,
+// whoever's, ends that: what a later record ends is not what was justified.
 func (d *Detector) remember(ev *event.Event, t *target, v *verdict) {
-	if ev.Class != event.NetworkActivity || v.From.IsZero() && v.rule.expires.IsZero() {
+	if ev.Activity != event.NetworkOpen && ev.Activity != event.NetworkClose {
 		return
 	}
-	switch ev.Activity {
-	case event.NetworkOpen:
-		d.opened.Put(connectionOf(ev, t), v.at)
-	case event.NetworkClose:
+	limited := v.Verdict == event.VerdictJustified && (!v.From.IsZero() || !v.rule.expires.IsZero())
+	if ev.Activity == event.NetworkClose || !limited {
 		d.opened.Delete(connectionOf(ev, t))
+		return
 	}
+	k, who := connectionOf(ev, t), ev.Entity()
+	if old, ok := d.opened.Get(k); ok && old.entity == who {
+		who = old.entity
+	} else {
+		who.Key = strings.Clone(who.Key)
+	}
+	d.opened.Put(k, opened{entity: who, at: v.at})
 }
 
 func connectionOf(ev *event.Event, t *target) connection {

@@ -13,19 +13,47 @@ type target struct {
 	addr   netip.Addr
 	port   uint16
 	scheme string // "HTTP", "HTTPS" or "QUIC"
+
+	// The host name, or the service by it, is known from other machines' DNS
+	// answers only: one line that says so may be forged.
+	sharedHost, sharedService bool
+	invalid                   bool // it has a host name that can be none
 }
+
+// Ways to a name that anybody's resolver line opens; the second leaves the
+// service to the address.
+const (
+	viaShared          = "dns_shared"
+	viaSharedCatalogue = "dns_shared+catalogue"
+)
+
+// maxHost is the length of the longest host name (RFC 1035), in bytes.
+const maxHost = 253
+
+// invalidHost is the Key of a host name that can be none.
+const invalidHost = "invalid host"
 
 // name is the target in words: the service with the host or address, or that
 // alone.
 func (t *target) name(ev *event.Event) string {
-	place := t.host
-	if place == "" && t.addr.IsValid() {
-		place = t.addr.String()
-	}
+	place := t.place()
 	if ev.Dst.Service != "" && ev.Dst.Service != place {
 		return ev.Dst.Service + " (" + place + ")"
 	}
 	return strings.Clone(place)
+}
+
+// place is the host, else the address.
+func (t *target) place() string {
+	switch {
+	case t.host != "":
+		return t.host
+	case t.addr.IsValid():
+		return t.addr.String()
+	case t.invalid:
+		return invalidHost
+	}
+	return ""
 }
 
 var fieldAppID = event.Intern("app_id")
@@ -40,19 +68,34 @@ func (d *Detector) concerns(ev *event.Event) (t target, ok bool) {
 	if t.scheme = d.policy.web(ev); t.scheme == "" {
 		return t, false
 	}
-	t.host = strings.ToLower(strings.TrimSuffix(ev.Dst.Hostname, "."))
-	if t.host == "" {
-		t.host = strings.ToLower(event.URLHost(ev.URL))
+	t.nameHost(ev)
+	if t.addr.IsValid() {
+		t.addr = t.addr.Unmap()
+		return t, d.policy.external(t.addr)
 	}
+	return t, t.invalid || t.host != "" && !d.ownName(t.host, ev.Device.Hostname)
+}
+
+// nameHost finds the host. An address in its place is one only for an event
+// that has no address of its own: a URL is what the client made up.
+func (t *target) nameHost(ev *event.Event) {
+	host := strings.TrimSuffix(ev.Dst.Hostname, ".")
+	if host == "" {
+		host = event.URLHost(ev.URL)
+	}
+	if len(host) > maxHost {
+		t.invalid = true
+		return
+	}
+	t.host = strings.ToLower(host)
 	if a, ok := parseLiteral(t.host); ok {
-		t.host, t.addr = "", a
-		return t, d.policy.external(a)
+		t.host = ""
+		if !t.addr.IsValid() {
+			t.addr = a
+		}
 	}
-	if !t.addr.IsValid() && (t.host == "" || d.ownName(t.host, ev.Device.Hostname)) {
-		return t, false
-	}
-	t.addr = t.addr.Unmap()
-	return t, true
+	t.sharedService = ev.Dst.NameVia == viaShared
+	t.sharedHost = t.sharedService || ev.Dst.NameVia == viaSharedCatalogue
 }
 
 // parseLiteral reads a host that is an address; most are not, and that costs

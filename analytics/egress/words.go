@@ -38,12 +38,15 @@ func (w *words) Describe(f *event.Finding, ev *event.Event, all, news uint32) {
 		w.noInventory(f)
 		return
 	}
-	f.Title = w.title(ev, all)
+	f.Title = w.title(f, ev, all)
 	if len(f.Explanation) == 0 {
-		analytics.Explain(f, w.fact(ev))
+		w.opens(f, ev)
 	}
 	if news&noteOf(w.verdict.Reason) != 0 {
 		analytics.Explain(f, w.reason(ev))
+		if w.target.sharedHost && w.verdict.Verdict == event.VerdictUnjustified {
+			analytics.Explain(f, "The name is known only from other machines' DNS answers, which justify nothing.")
+		}
 		analytics.Explain(f, w.remedy(ev))
 	}
 	for _, s := range steps {
@@ -51,6 +54,14 @@ func (w *words) Describe(f *event.Finding, ev *event.Event, all, news uint32) {
 			analytics.Explain(f, s.text(w, ev))
 		}
 	}
+}
+
+// opens says what was seen first, and for how much the finding stands.
+func (w *words) opens(f *event.Finding, ev *event.Event) {
+	if f.Key == manyDestinations {
+		analytics.Explain(f, fmt.Sprintf("%d findings of %s are open: this one stands in for all its other destinations, and counts their connections.", maxUnknown, w.actor.name(ev)))
+	}
+	analytics.Explain(f, w.fact(ev))
 }
 
 func (w *words) confidence() uint8 {
@@ -63,7 +74,7 @@ func (w *words) confidence() uint8 {
 	return 3
 }
 
-func (w *words) title(ev *event.Event, all uint32) string {
+func (w *words) title(f *event.Finding, ev *event.Event, all uint32) string {
 	verb := " talked to "
 	if all&noteConnected == 0 {
 		verb = " tried to talk to "
@@ -71,7 +82,11 @@ func (w *words) title(ev *event.Event, all uint32) string {
 	if all&(noteConnected|noteRefused) == 0 {
 		verb = " ran a command that talks to "
 	}
-	return w.actor.name(ev) + verb + w.target.name(ev) + " over " + w.target.scheme + w.ending()
+	what := f.Key
+	if what != manyDestinations {
+		what = w.target.name(ev)
+	}
+	return w.actor.name(ev) + verb + what + " over " + w.target.scheme + w.ending()
 }
 
 func (w *words) ending() string {
@@ -174,11 +189,15 @@ func (w *words) when(r *rule) string {
 
 // remedy says what would have justified it.
 func (w *words) remedy(ev *event.Event) string {
-	place := w.target.host
-	if place == "" {
-		place = w.target.addr.String()
+	place := w.target.place()
+	if w.target.sharedHost {
+		place = w.target.addr.String() // the name would not do
 	}
-	switch w.verdict.Reason {
+	reason := w.verdict.Reason
+	if place == invalidHost && (reason == event.ReasonNoRole || reason == event.ReasonDestination) {
+		return "A host name has at most 253 bytes: no justification can name this one."
+	}
+	switch reason {
 	case event.ReasonNoRole:
 		role := "a role"
 		if w.actor.vm == nil {

@@ -22,7 +22,8 @@ const (
 	// ViaDNS: the same source was given the address for this name.
 	ViaDNS = "dns"
 	// ViaSharedDNS: no name is known for this source, but all answers that
-	// were seen for the address, whoever asked, give this one name.
+	// were seen for the address, whoever asked, give this one name. One line
+	// of one resolver is enough for that, so it must justify nothing.
 	ViaSharedDNS = "dns_shared"
 )
 
@@ -111,6 +112,7 @@ func (n *Names) Annotate(ev *event.Event) {
 	case !ev.Dst.IP.IsValid():
 	case ev.Dst.Hostname != "":
 		n.learnDestination(ev)
+	case event.URLHost(ev.URL) != "":
 	case ev.Class == event.NetworkActivity || ev.Class == event.HTTPActivity:
 		n.fill(ev)
 	}

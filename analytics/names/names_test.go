@@ -42,6 +42,19 @@ func named(n *names.Names, ev *event.Event) string {
 	return ev.Dst.Hostname + " " + ev.Dst.NameVia
 }
 
+// A record that has a name in its URL needs none from others.
+func TestURLNamesItself(t *testing.T) {
+	n := names.New(names.Options{})
+	n.Annotate(answer(0, "10.0.0.1", "a.example.com", "203.0.113.1"))
+	for url, want := range map[string]string{"https://b.example.org/x": " ", "/x": "a.example.com dns_shared"} {
+		ev := flow(1, "10.0.0.2", "203.0.113.1")
+		ev.URL = url
+		if got := named(n, ev); got != want {
+			t.Errorf("%s: got %q, want %q", url, got, want)
+		}
+	}
+}
+
 func TestOwnAnswersFirst(t *testing.T) {
 	n := names.New(names.Options{})
 	n.Annotate(answer(0, "10.0.0.1", "a.example.com.", "203.0.113.1", "2001:db8::1"))

@@ -19,6 +19,13 @@ import (
 // address alone; the endpoint gets no host name from that.
 const ViaCatalogue = "catalogue"
 
+// ViaSharedCatalogue is the NameVia of an endpoint whose host name is known
+// from other machines' DNS answers only ("dns_shared"), while the catalogue
+// has the service for its address too.
+const ViaSharedCatalogue = viaSharedDNS + "+" + ViaCatalogue
+
+const viaSharedDNS = "dns_shared" // as package names has it
+
 // maxLabels bounds how deep a host name is looked into; no suffix may be
 // longer.
 const maxLabels = 8
@@ -50,22 +57,31 @@ type pattern struct {
 }
 
 // Annotate sets ev.Dst.Service and Category: by the destination's host name,
-// else by the URL's, else by its address.
+// else by the URL's, else by its address. NameVia then says whether the address
+// alone would have told the same.
 func (c *Catalogue) Annotate(ev *event.Event) {
 	host := ev.Dst.Hostname
 	if host == "" {
 		host = event.URLHost(ev.URL)
 	}
-	if s := c.Host(host); s != nil {
+	shared := ev.Dst.NameVia == viaSharedDNS
+	s := c.Host(host)
+	if s != nil {
 		ev.Dst.Service, ev.Dst.Category = s.Name, s.Category
-		return
-	}
-	if s := c.Addr(ev.Dst.IP); s != nil {
-		ev.Dst.Service, ev.Dst.Category = s.Name, s.Category
-		if ev.Dst.Hostname == "" {
-			ev.Dst.NameVia = ViaCatalogue
+		if !shared {
+			return
 		}
 	}
+	at := c.Addr(ev.Dst.IP)
+	switch {
+	case at == nil || s != nil && *at != *s:
+		return
+	case ev.Dst.Hostname == "":
+		ev.Dst.NameVia = ViaCatalogue
+	case shared:
+		ev.Dst.NameVia = ViaSharedCatalogue
+	}
+	ev.Dst.Service, ev.Dst.Category = at.Name, at.Category
 }
 
 // Addr is the service at an address; nil: none is known. The longest prefix

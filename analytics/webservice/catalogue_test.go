@@ -112,11 +112,18 @@ func TestAnnotate(t *testing.T) {
 		{"url", "", "", "https://user:p@pastebin.com:8443/raw/1?x=@t.me", "PB", "paste", ""},
 		{"path only", "", "", "/t.me/x", "", "", ""},
 		{"url of an address", "", "", "http://[2001:db8::1]/", "", "", ""},
+		{"shared name", "203.0.113.1", "pastebin.com", "", "PB", "paste", "dns_shared"},
+		{"shared name against the address", "192.0.2.1", "pastebin.com", "", "PB", "paste", "dns_shared"},
+		{"shared name as the address", "192.0.2.1", "t.me", "", "TG", "messaging", "dns_shared+catalogue"},
+		{"shared name that says nothing", "192.0.2.1", "x.example", "", "TG", "messaging", "dns_shared+catalogue"},
 		{"nothing", "198.51.100.1", "", "", "", "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			ev := event.Event{URL: tt.url, Dst: event.Endpoint{Hostname: tt.host}}
+			if strings.HasPrefix(tt.name, "shared") {
+				ev.Dst.NameVia = "dns_shared"
+			}
 			if tt.ip != "" {
 				ev.Dst.IP = netip.MustParseAddr(tt.ip)
 			}
