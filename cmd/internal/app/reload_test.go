@@ -183,7 +183,10 @@ func TestHangup(t *testing.T) {
 	}
 
 	reload("limits: {connections: 1}\n", `in force only after a restart","keys":["vcenters"]`)
-	first := dialHeld(t, p)
+	first := dialHeld(t, p) // with a record: a silent one would make room
+	before := p.account().Received
+	fmt.Fprintf(first, "<14>2026-11-22T06:00:00.000Z esx01 vobd: hold\n")
+	eventually(t, "its record received", func() bool { return p.account().Received > before })
 	if second := dialHeld(t, p); open(second) {
 		t.Error("a second connection is let in over limits.connections")
 	}
