@@ -232,6 +232,7 @@ func (s *Server) Stats() Stats {
 			Connections: c.refused[refusedConnections].Load(),
 			PerSource:   c.refused[refusedPerSource].Load(),
 			Plain:       c.refused[refusedPlain].Load(),
+			TLS:         c.refused[refusedTLS].Load(),
 			Datagrams:   c.refused[refusedDatagram].Load(),
 		},
 		HandshakeErrors: c.handshakeErrors.Load(), ReadErrors: c.readErrors.Load(),

@@ -798,3 +798,18 @@ func authority(t testing.TB) (*x509.CertPool, server.TLS) {
 	pool.AppendCertsFromPEM(certPEM)
 	return pool, files
 }
+
+// TestTLSWithoutCertificate: a handshake is no record, and the sender is told
+// by a closed connection.
+func TestTLSWithoutCertificate(t *testing.T) {
+	h := &collector{}
+	s, _ := start(t, server.Options{Listen: []string{"tcp://127.0.0.1:0"}}, h)
+	c := dial(t, s.Addrs()[0])
+	send(t, c, "\x16\x03\x01\x00\x05hello\n")
+	if !closedByServer(c) {
+		t.Error("a handshake is taken for records")
+	}
+	if st := s.Stats(); st.Refused.TLS != 1 || st.Records != 0 {
+		t.Errorf("%+v", st)
+	}
+}

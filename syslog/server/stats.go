@@ -34,6 +34,7 @@ type Refused struct {
 	Connections uint64 // connections above the limit in all: new ones, or silent ones that made room
 	PerSource   uint64 // connections above the limit of their address or IPv6 /64
 	Plain       uint64 // connections without TLS where it is required
+	TLS         uint64 // connections with TLS where there is no certificate
 	Datagrams   uint64 // from addresses that are not allowed
 }
 
@@ -54,6 +55,7 @@ const (
 	refusedConnections
 	refusedPerSource
 	refusedPlain
+	refusedTLS
 	refusedDatagram
 	failedHandshake
 	failedRead
@@ -67,6 +69,7 @@ func (r reason) String() string {
 		"limits.connections is reached",
 		"limits.connections_per_source is reached",
 		"no TLS on a listener that requires it",
+		"TLS on a listener without a certificate: set listen.tls.cert_file and key_file",
 		"datagram's source is not in listen.allowed_sources",
 		"TLS handshake failed",
 		"read failed",

@@ -97,6 +97,9 @@ func (s *Server) notSecured(err error, peer netip.AddrPort, l *streamListener) {
 	case errors.Is(err, errPlain):
 		s.count.refused[refusedPlain].Add(1)
 		s.notices.note(time.Now(), refusedPlain, "listener", l.spec, "peer", peer)
+	case errors.Is(err, errNoCertificate):
+		s.count.refused[refusedTLS].Add(1)
+		s.notices.note(time.Now(), refusedTLS, "listener", l.spec, "peer", peer)
 	case errors.As(err, &handshake):
 		s.count.handshakeErrors.Add(1)
 		s.notices.note(time.Now(), failedHandshake, "listener", l.spec, "peer", peer, "error", handshake.error)

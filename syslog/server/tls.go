@@ -45,12 +45,13 @@ func (t TLS) load() (*tls.Config, error) {
 // errPlain says that a client does not speak TLS where it must.
 var errPlain = errors.New("client does not speak TLS")
 
+// errNoCertificate says that a client speaks TLS to a server without one: what
+// it sends would be taken for records.
+var errNoCertificate = errors.New("client speaks TLS, and no certificate is configured")
+
 // secure finds out by the first byte whether c speaks TLS, and does the
 // handshake. It returns the connection to read from and its transport.
 func (s *Server) secure(c net.Conn, p *policy, required bool) (net.Conn, string, error) {
-	if p.tls == nil {
-		return c, "tcp", nil
-	}
 	if err := s.setDeadline(c, min(p.limits.Idle, s.firstRecord)); err != nil {
 		return nil, "", err
 	}
@@ -64,6 +65,9 @@ func (s *Server) secure(c net.Conn, p *policy, required bool) (net.Conn, string,
 			return nil, "", errPlain
 		}
 		return whole, "tcp", nil
+	}
+	if p.tls == nil {
+		return nil, "", errNoCertificate
 	}
 	secured := tls.Server(whole, p.tls)
 	if err := s.setDeadline(c, handshakeTimeout); err != nil {

@@ -109,6 +109,7 @@ func (m metrics) listeners(s scrape) {
 	s.counter("refused_total", refused, float64(st.Refused.Connections), "reason", "connections")
 	s.counter("refused_total", refused, float64(st.Refused.PerSource), "reason", "connections_per_source")
 	s.counter("refused_total", refused, float64(st.Refused.Plain), "reason", "plain")
+	s.counter("refused_total", refused, float64(st.Refused.TLS), "reason", "tls")
 	s.counter("refused_total", refused, float64(st.Refused.Datagrams), "reason", "datagram_source")
 	s.counter("tls_handshake_errors_total", "TLS handshakes that failed.", float64(st.HandshakeErrors))
 	s.counter("read_errors_total", "Read errors of sockets.", float64(st.ReadErrors))
