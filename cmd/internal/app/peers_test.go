@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -84,6 +85,11 @@ func benchmarkRsyslog(b *testing.B, connections int) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	benchmarkPeer(b, cmd.Process.Pid, addr, connections, func() { awaitQuiet(b, out) })
+	text, err := os.ReadFile(out)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(b.N-bytes.Count(text, []byte("\n"))), "lost")
 }
 
 // rsyslogConfig parses lines from TCP and writes their parts as JSON, with the
