@@ -448,8 +448,15 @@ func (c *courier) snapshot(now time.Time) (count courierCount, age time.Duration
 	if len(c.queue) > 0 {
 		age = now.Sub(c.queue[0].first)
 	}
-	if !c.flowing {
+	switch {
+	case !c.flowing:
 		trouble = c.trouble
+	case age > stuckAfter:
+		trouble = fmt.Errorf("the oldest message has waited %s for its acknowledgement (may this user publish there?)", age.Round(time.Second))
 	}
 	return c.count, age, trouble
 }
+
+// stuckAfter is how old an unacknowledged message may be on a connection that
+// seems well: a far server that refuses to publish answers nothing.
+const stuckAfter = 30 * time.Second
