@@ -41,6 +41,8 @@ const heldOverhead = 640
 type Assembler struct {
 	// MaxBytes overrules MaxHeldBytes for this Assembler; 0: it holds.
 	MaxBytes int
+	// Wait overrules HoldTime for this Assembler; 0: it holds.
+	Wait time.Duration
 
 	lines  map[lineKey]*group
 	events map[eventKey]*group // linked by group.same
@@ -232,12 +234,15 @@ func (a *Assembler) charge(g *group, n int) {
 }
 
 func (a *Assembler) fill(g *group, m *Message) {
-	g.msg, g.due = *m, m.Received.Add(HoldTime)
+	g.msg, g.due = *m, a.due(m)
 	a.charge(g, len(m.Raw))
 	a.link(g)
 	a.share(g)
 	a.last = g
 }
+
+// due is when m has waited long enough.
+func (a *Assembler) due(m *Message) time.Time { return m.Received.Add(cmp.Or(a.Wait, HoldTime)) }
 
 // bound sends the oldest on while too much waits.
 func (a *Assembler) bound(emit func(*Message)) {

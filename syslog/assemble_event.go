@@ -96,7 +96,7 @@ func (a *Assembler) newEvent(key eventKey, m *Message, total int) *group {
 	g := a.group()
 	key.id = strings.Clone(key.id)
 	g.event, g.total = key, total
-	g.msg, g.due = *m, m.Received.Add(HoldTime)
+	g.msg, g.due = *m, a.due(m)
 	if a.events == nil {
 		a.events = make(map[eventKey]*group)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/simulator"
@@ -18,7 +19,8 @@ import (
 // the stream holds and what was sent.
 func TestAccount(t *testing.T) {
 	t.Parallel()
-	s := start(t, testConfig(t, "", nil))
+	// A piece that a busy machine delays is joined all the same.
+	s := startWith(t, Options{Config: testConfig(t, "", nil), PieceWait: time.Minute})
 	var truth simulator.Truth
 	last := account{}
 	for scrapes := 0; scrapes < 10; {

@@ -32,6 +32,9 @@ type Options struct {
 	// StopWithin bounds the drain at the end of Run; 0: 30 s. What is not
 	// acknowledged by then is dropped, counted, and an error of Run.
 	StopWithin time.Duration
+	// PieceWait is how long a record waits for its other pieces;
+	// 0: syslog.HoldTime.
+	PieceWait time.Duration
 }
 
 // App is the running service: everything between the sockets and NATS. New
@@ -43,6 +46,7 @@ type App struct {
 	level      *slog.LevelVar
 	clock      clock
 	stopWithin time.Duration
+	pieceWait  time.Duration
 
 	broker    *broker.Server
 	conn      *nats.Conn
@@ -74,7 +78,7 @@ const stopTimeout = 30 * time.Second
 func New(ctx context.Context, o Options) (*App, error) {
 	a := &App{
 		config: o.Config, log: o.Logger, level: cmp.Or(o.Level, new(slog.LevelVar)), clock: clock{of: o.Clock},
-		stopWithin: cmp.Or(o.StopWithin, stopTimeout),
+		stopWithin: cmp.Or(o.StopWithin, stopTimeout), pieceWait: o.PieceWait,
 	}
 	for _, build := range []func(context.Context) error{a.openStore, a.openInventory, a.openPipeline, a.openListeners} {
 		if err := build(ctx); err != nil {

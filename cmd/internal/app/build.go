@@ -126,6 +126,7 @@ func (a *App) openPipeline(ctx context.Context) error {
 	}
 	restore(shards, open)
 	a.collector = newCollector(shards, a.inventory.Enrich, a.config.MaxSkew, a.clock)
+	a.collector.pieceWait = a.pieceWait
 	return nil
 }
 

@@ -138,8 +138,14 @@ type service struct {
 // start runs a service until the test ends.
 func start(t *testing.T, config configs.Config) *service {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err := New(t.Context(), Options{Config: config, Logger: log})
+	return startWith(t, Options{Config: config})
+}
+
+// startWith is start with more options than a configuration.
+func startWith(t *testing.T, o Options) *service {
+	t.Helper()
+	o.Logger = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	a, err := New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

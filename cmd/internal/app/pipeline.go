@@ -32,6 +32,8 @@ type collector struct {
 	ledger  ledger
 	clock   clock
 
+	pieceWait time.Duration // see Options.PieceWait
+
 	// gate keeps a batch whole against a reload: it is held for reading from
 	// the batch's first enrichment until its events are queued, so that no
 	// event is enriched by one policy and judged by another.
@@ -57,6 +59,7 @@ const udpPieces = 16 << 20
 // Open starts the way of one connection, or of one UDP socket.
 func (c *collector) Open(src server.Source) server.Session {
 	s := &collecting{collector: c}
+	s.pieces.Wait = c.pieceWait
 	if src.Transport == "udp" {
 		s.pieces.MaxBytes = udpPieces
 	}
