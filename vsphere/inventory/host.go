@@ -51,28 +51,38 @@ func (t *hostTable) put(k key, h *hostState) {
 	*head = &hostEntry{k, []*hostState{h}, *head}
 }
 
-// add lists a host under its addresses, its name and, when that is not an
-// address, its short name.
+// add lists a host under its addresses, its names and, of those that are not
+// an address, the short names.
 func (t *hostTable) add(h *hostState) {
 	for _, a := range h.ips {
 		t.put(ipKey(a), h)
 	}
-	if a, err := netip.ParseAddr(h.Name); err == nil {
-		if a, ok := usable(h.Name); ok {
+	t.addName(h.Name, h)
+	if h.alias != "" && !strings.EqualFold(h.alias, h.Name) {
+		t.addName(h.alias, h)
+	}
+}
+
+func (t *hostTable) addName(name string, h *hostState) {
+	if a, err := netip.ParseAddr(name); err == nil {
+		if a, ok := usable(name); ok {
 			t.put(ipKey(a), h)
 		}
 		t.put(t.hash.folded(a.String(), kindName), h)
 		return
 	}
-	short := shortName(h.Name)
+	short := shortName(name)
 	if short == "" || short == "localhost" {
 		return
 	}
-	t.put(t.hash.folded(h.Name, kindName), h)
-	if short != h.Name {
+	t.put(t.hash.folded(name, kindName), h)
+	if short != name {
 		t.put(t.hash.folded(short, kindName), h)
 	}
 }
+
+// hostKey is the entity of a host of that name.
+func hostKey(name string) string { return "host:" + strings.ToLower(name) }
 
 // shortName is the host part of a DNS name.
 func shortName(name string) string {

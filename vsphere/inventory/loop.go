@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/vim25"
 
 	"github.com/vegress/vegress/vsphere/session"
@@ -169,7 +170,7 @@ func (l *loop) lacks(object, privilege string) {
 // instance is another vCenter: its MoRefs mean other things.
 func (l *loop) identify(ctx context.Context, vim *vim25.Client) {
 	about := vim.ServiceContent.About
-	ips := lookUp(ctx, l.opts.host())
+	ips, fqdn := lookUp(ctx, l.opts.host()), l.ownName(ctx, vim)
 	l.inv.mu.Lock()
 	defer l.inv.mu.Unlock()
 	if l.instance != "" && l.instance != about.InstanceUuid {
@@ -185,8 +186,35 @@ func (l *loop) identify(ctx context.Context, vim *vim25.Client) {
 	if len(ips) > 0 {
 		l.ips = ips
 	}
+	if fqdn != "" {
+		l.fqdn = fqdn
+	}
 	l.hostsDirty = true
 }
+
+// ownName is the name that vCenter has for itself, which is the HOSTNAME of its
+// syslog: the configured URL may have an address or an alias. An account that
+// may not read it goes without.
+func (l *loop) ownName(ctx context.Context, vim *vim25.Client) string {
+	settings := vim.ServiceContent.Setting
+	if settings == nil {
+		return ""
+	}
+	found, err := object.NewOptionManager(vim, *settings).Query(ctx, "VirtualCenter.InstanceName")
+	if err != nil {
+		l.log.Debug("vcenter does not say its own name", "error", err)
+		return ""
+	}
+	for _, o := range found {
+		if name, ok := o.GetOptionValue().Value.(string); ok && len(name) <= maxHostName {
+			return name
+		}
+	}
+	return ""
+}
+
+// maxHostName bounds a DNS name.
+const maxHostName = 253
 
 // lookUp gives the addresses of a host name, as far as they can tell machines
 // apart.

@@ -83,6 +83,7 @@ type hostState struct {
 	folder     string
 	attributes []string
 	ips        []netip.Addr
+	alias      string // another name; may be empty
 }
 
 // hostObject is an ESXi host through its life.

@@ -39,6 +39,7 @@ type fileVCenter struct {
 	URLHost    string       `json:"host,omitempty"`          // name or address of the vCenter itself
 	Instance   string       `json:"instance_uuid,omitempty"` // vCenter's own
 	Version    string       `json:"version,omitempty"`
+	FQDN       string       `json:"fqdn,omitempty"` // by which it names itself in its syslog, where that is another one
 	IPs        []netip.Addr `json:"ips,omitempty"`
 	LastAnswer time.Time    `json:"last_answer,omitzero"`
 	VMs        []fileVM     `json:"vms"`
@@ -113,7 +114,7 @@ func (inv *Inventory) Export(w io.Writer) error {
 // which do not change.
 func (inv *Inventory) exportSource(b *bufio.Writer, s *source) error {
 	inv.mu.Lock()
-	head := fileVCenter{Name: s.name, URLHost: s.opts.host(), Instance: s.instance, Version: s.version, IPs: s.ips, LastAnswer: stamp(s.lastOK)}
+	head := fileVCenter{Name: s.name, URLHost: s.opts.host(), Instance: s.instance, Version: s.version, FQDN: s.fqdn, IPs: s.ips, LastAnswer: stamp(s.lastOK)}
 	vms := make([]*vmState, 0, len(s.vms))
 	for _, o := range s.vms {
 		if o.state != nil {
@@ -310,7 +311,7 @@ func readFile(r io.Reader) (*file, error) {
 
 // load takes one vCenter out of a file.
 func (s *source) load(f *fileVCenter, static bool) {
-	s.instance, s.version, s.ips, s.loaded = f.Instance, f.Version, f.IPs, true
+	s.instance, s.version, s.fqdn, s.ips, s.loaded = f.Instance, f.Version, f.FQDN, f.IPs, true
 	s.lastOK = f.LastAnswer.UnixNano()
 	if static {
 		s.lastOK = forever
@@ -331,6 +332,7 @@ func (s *source) loadHost(f *fileHost) {
 	h.state = &hostState{src: s, ips: f.IPs, folder: f.Folder, attributes: f.Attributes}
 	h.state.Host = event.Host{
 		VCenter: s.name, MoRef: f.MoRef, Name: f.Name, Cluster: f.Cluster, Version: f.Version, Maintenance: f.Maintenance,
+		Key: hostKey(f.Name),
 	}
 	s.tags[h.ref] = f.Tags
 	h.state.Roles = s.hostRoles(h.state)

@@ -22,6 +22,7 @@ type source struct {
 
 	instance string // vCenter's own instance UUID: another one is another vCenter
 	version  string
+	fqdn     string // by which vCenter names itself, in its syslog too; may be empty
 	ips      []netip.Addr
 
 	vms    map[string]*vmObject
@@ -386,7 +387,7 @@ func (s *source) rebuildHosts() {
 		st := &hostState{src: s, ips: h.ips}
 		st.Host = event.Host{
 			VCenter: s.name, MoRef: h.ref, Name: h.name, Cluster: s.cluster(h),
-			Version: h.version, Maintenance: h.maintenance,
+			Version: h.version, Maintenance: h.maintenance, Key: hostKey(h.name),
 		}
 		st.folder, st.attributes = s.hostFolder(h), s.attributes(h.custom)
 		st.Roles = s.hostRoles(st)
@@ -405,7 +406,12 @@ func (s *source) vcenter() *hostState {
 		return nil
 	}
 	h := &hostState{src: s, ips: s.ips}
-	h.Host = event.Host{VCenter: s.name, Name: s.opts.host(), Version: s.version, IsVCenter: true}
+	name := s.opts.host()
+	if _, err := netip.ParseAddr(name); err == nil && s.fqdn != "" {
+		name = s.fqdn
+	}
+	h.Host = event.Host{VCenter: s.name, Name: name, Version: s.version, IsVCenter: true, Key: hostKey(name)}
+	h.alias = s.fqdn
 	h.Roles = s.inv.roles.of(traits{name: h.Name})
 	return h
 }

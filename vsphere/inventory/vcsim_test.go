@@ -663,6 +663,11 @@ func TestCollectExportAndReplay(t *testing.T) {
 	v := startVCSim(t)
 	v.setIP(v.vm(0), "10.1.1.1")
 	ctx := context.Background()
+	if err := object.NewOptionManager(v.client.Client, *v.client.ServiceContent.Setting).Update(ctx, []types.BaseOptionValue{
+		&types.OptionValue{Key: "VirtualCenter.InstanceName", Value: "vcsa01.lab.example"},
+	}); err != nil {
+		t.Fatal(err)
+	}
 	opts := inventory.Options{VCenters: []inventory.VCenter{v.vcenter("vc1")}}
 	inv, err := inventory.Collect(ctx, opts)
 	if err != nil {
@@ -680,6 +685,12 @@ func TestCollectExportAndReplay(t *testing.T) {
 	got := seen(static, time.Time{}, event.Endpoint{IP: netip.MustParseAddr("10.1.1.1")}, "")
 	if got.VM == nil || got.VM.Name != v.vm(0).Name || got.State != event.StateLive || got.Age != 0 || len(got.VM.Roles) != 1 {
 		t.Errorf("got %+v %+v", got, got.VM)
+	}
+	// vcsim has this name for itself, as a vCenter has that of its syslog.
+	own := seen(static, time.Time{}, event.Endpoint{Hostname: "VCSA01.lab.example"}, "")
+	if short := seen(static, time.Time{}, event.Endpoint{Hostname: "vcsa01"}, ""); own.Host == nil || !own.Host.IsVCenter ||
+		own.Host.Key != "host:vcsa01.lab.example" || short.Host != own.Host {
+		t.Errorf("the vCenter by its own name: %+v, %+v", own.Host, short.Host)
 	}
 	if err := static.Export(&second); err != nil {
 		t.Fatal(err)
