@@ -22,6 +22,7 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/vegress/vegress/analytics/egress"
+	"github.com/vegress/vegress/analytics/evidence"
 	"github.com/vegress/vegress/analytics/webservice"
 	"github.com/vegress/vegress/forward"
 	"github.com/vegress/vegress/forward/broker"
@@ -45,6 +46,7 @@ type Config struct {
 
 	Catalogue webservice.Options `mapstructure:"catalogue"`
 	Egress    egress.Options     `mapstructure:",squash"`
+	Evidence  evidence.Options   `mapstructure:"evidence"`
 
 	Forward Forward `mapstructure:"forward"`
 	Log     Log     `mapstructure:"log"`
@@ -150,7 +152,7 @@ func (c *Config) Validate() error {
 		c.validateOwn, c.Listen.Syslog.Validate, c.Limits.Validate, known.Validate,
 		c.Forward.Broker.Validate, c.Forward.Streams.Validate, c.Forward.Uplink.Validate,
 		func() error { _, err := egress.Compile(c.Egress); return err },
-		c.validateRoles,
+		c.Evidence.Validate, c.validateRoles,
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {

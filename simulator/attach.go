@@ -212,11 +212,14 @@ func adopt(obj mo.VirtualMachine, plan *VM) *VM {
 	return vm
 }
 
-// prepare writes into the vcsim what the traffic needs: guest addresses where
+// prepare writes into the vcsim what the traffic needs: the vCenter's name, guest addresses where
 // there are none, the twins' common address, and the roles' tags.
 func (s *Site) prepare(ctx context.Context, c *vim25.Client, user *url.Userinfo) error {
 	byName, err := refsByName(ctx, c)
 	if err != nil {
+		return err
+	}
+	if err := nameVCenter(ctx, c, s.VCenter); err != nil {
 		return err
 	}
 	s.matchTwins()

@@ -43,6 +43,9 @@ func (e *Estate) build(ctx context.Context) error {
 		return fmt.Errorf("reach the model: %w", err)
 	}
 	b := &builder{site: e.Site, model: m, client: c}
+	if err := nameVCenter(ctx, c, e.Site.VCenter); err != nil {
+		return err
+	}
 	for _, step := range []func(context.Context) error{b.nameHosts, b.makePools, b.makeFolders, b.findNetwork, b.makeFields} {
 		if err := step(ctx); err != nil {
 			return err
@@ -52,6 +55,17 @@ func (e *Estate) build(ctx context.Context) error {
 		if err := b.makeVM(ctx, vm); err != nil {
 			return fmt.Errorf("create VM %s: %w", vm.Name, err)
 		}
+	}
+	return nil
+}
+
+// nameVCenter lets the vCenter give the name by which it signs its syslog.
+func nameVCenter(ctx context.Context, c *vim25.Client, name string) error {
+	err := object.NewOptionManager(c, *c.ServiceContent.Setting).Update(ctx, []types.BaseOptionValue{
+		&types.OptionValue{Key: "VirtualCenter.InstanceName", Value: name},
+	})
+	if err != nil {
+		return fmt.Errorf("name the vCenter %s: %w", name, err)
 	}
 	return nil
 }

@@ -12,6 +12,11 @@ const (
 	byProxy  = "web proxy"
 	byAdmins = "vendor support"
 	byHosts  = "host updates"
+
+	// Work that vSphere itself reports.
+	runBackup = "backup run"
+	runPatch  = "patch run"
+	runManual = "manual update"
 )
 
 // Config is what the site's admin would have written into vegress.yaml: who

@@ -60,7 +60,7 @@ func (v *voice) vpxdPower() message {
 	vm := v.vm()
 	return pick(v,
 		v.event("VmPoweredOnEvent", adminName, fmt.Sprintf("%s on %s in Lab is powered on", vm.Name, vm.Host)),
-		v.event("TaskEvent", `VSPHERE.LOCAL\svc-backup`, "Task: Create virtual machine snapshot"),
+		v.event("TaskEvent", adminName, "Task: Create virtual machine snapshot"),
 		v.event("AlarmStatusChangedEvent", "", fmt.Sprintf("Alarm 'Virtual machine CPU usage' on %s changed from Green to Gray", vm.Name)))
 }
 
@@ -106,7 +106,8 @@ func (v *voice) updatemgr() message {
 	return message{pri: 14, prog: "updatemgr", text: v.at.UTC().Format("2006-01-02T15:04:05:000Z") + " 'Activation' 140154046465792 INFO  [activationValidator, 368] Leave Validate. Succeeded for integrity.VcIntegrity.retrieveHostIPAddresses on target: Integrity.VcIntegrity"}
 }
 
-// backupNote is how a backup product tells vCenter that its job begins.
-func (v *voice) backupNote(job string) message {
-	return v.event("GeneralUserEvent", `VSPHERE.LOCAL\svc-backup`, fmt.Sprintf("User logged event: Source: Veeam Backup Action: Job \"%s\" started %s", job, v.at.UTC().Format(time.Kitchen)))
+// backupNote is how a backup product tells vCenter of its job: what is
+// "started" or "finished".
+func (v *voice) backupNote(job, what string) message {
+	return v.event("GeneralUserEvent", `VSPHERE.LOCAL\svc-backup`, fmt.Sprintf("User logged event: Source: Veeam Backup Action: Job \"%s\" %s %s", job, what, v.at.UTC().Format(time.Kitchen)))
 }

@@ -16,7 +16,7 @@ func somewhere(name, addr string) place { return place{name, netip.MustParseAddr
 // places are where the traffic goes. The names are real services, so that a
 // catalogue knows them; the addresses are documentation ranges.
 func places() (p struct {
-	cloud, cloud6, cloudLate, cloudTwin, updates, mirror, vendor, messenger, share, downloads place
+	cloud, cloud6, cloudLate, cloudTwin, updates, drivers, mirror, vendor, messenger, share, downloads place
 },
 ) {
 	p.cloud = somewhere("s3.eu-central-1.amazonaws.com", "198.51.100.10:443")
@@ -24,6 +24,7 @@ func places() (p struct {
 	p.cloudLate = somewhere("s3.eu-central-1.amazonaws.com", "198.51.100.20:443")
 	p.cloudTwin = somewhere("s3.eu-central-1.amazonaws.com", "198.51.100.30:443")
 	p.updates = somewhere("hostupdate.vmware.com", "203.0.113.130:443")
+	p.drivers = somewhere("vibsdepot.hpe.com", "203.0.113.90:443")
 	p.mirror = somewhere("archive.ubuntu.com", "203.0.113.140:80")
 	p.vendor = somewhere("support.broadcom.com", "192.0.2.80:443")
 	p.messenger = somewhere("api.telegram.org", "203.0.113.40:443")

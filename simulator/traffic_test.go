@@ -224,6 +224,9 @@ func TestHonestIsWithinConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, h := range s.Traffic().Truth().Honest {
+		if h.By == "" && h.Run != "" {
+			continue // no justification, but what vSphere reports
+		}
 		i := slices.IndexFunc(config.Justifications, func(j struct {
 			Name, Role            string
 			Destinations, Windows []string
@@ -249,6 +252,9 @@ func TestHonestIsWithinConfig(t *testing.T) {
 			t.Errorf("%s to %s is not in %v", h.VM, h.Destination, j.Destinations)
 		}
 		for _, w := range j.Windows {
+			if h.Run != "" {
+				break
+			}
 			for _, at := range []time.Time{h.First, h.Last} {
 				if !inWindow(t, w, at) {
 					t.Errorf("%s to %s at %s is outside %q", h.VM, h.Name, at, w)

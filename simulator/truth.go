@@ -54,11 +54,14 @@ type Honest struct {
 	Destination  netip.Addr `json:"destination,omitzero"`
 	Name         string     `json:"name"`
 	Port         uint16     `json:"port"`
-	By           string     `json:"by"` // the justification of Site.Config that holds
-	Records      int        `json:"records"`
-	BytesOut     int64      `json:"bytes_out"`
-	First        time.Time  `json:"first"`
-	Last         time.Time  `json:"last"`
+	By           string     `json:"by,omitempty"` // the justification of Site.Config that holds
+	// Run is the work that vSphere itself reports, where no window of By, or
+	// no justification at all, covers it.
+	Run      string    `json:"run,omitempty"`
+	Records  int       `json:"records"`
+	BytesOut int64     `json:"bytes_out"`
+	First    time.Time `json:"first"`
+	Last     time.Time `json:"last"`
 }
 
 // account is what a script counts while it writes one course of events.

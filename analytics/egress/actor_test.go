@@ -24,7 +24,7 @@ func TestVCenterThatIsAVM(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			ev := (&sample{Host: "dl.broadcom.com"}).event()
 			ev.Src.Context = event.Context{VM: vm, Host: tt.host, State: event.StateLive}
-			egress.New(p, domain).Detect(ev, func(*event.Finding) {})
+			egress.New(p, domain, nil).Detect(ev, func(*event.Finding) {})
 			if ev.Justification.Verdict != tt.want {
 				t.Errorf("verdict %d by %q, reason %d; want %d", ev.Justification.Verdict, ev.Justification.By, ev.Justification.Reason, tt.want)
 			}

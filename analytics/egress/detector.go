@@ -50,9 +50,10 @@ type contact struct {
 // Detector judges the events of one shard. It implements analytics.Detector,
 // Ticker, Restorer and Flusher; only Stats is safe for concurrent use.
 type Detector struct {
-	policy *Policy
-	domain func(host string) string
-	ledger *analytics.Ledger
+	policy   *Policy
+	domain   func(host string) string
+	evidence Evidence
+	ledger   *analytics.Ledger
 
 	clocks           []clock // of policy.zones
 	allowed, fitting ruleSet
@@ -90,8 +91,13 @@ var (
 
 // New makes a Detector. domain gives the registrable domain of a host name,
 // by which findings without a service are told apart; it must not be nil.
-func New(p *Policy, domain func(host string) string) *Detector {
+// evidence is what vSphere reports; nil: nothing.
+func New(p *Policy, domain func(host string) string, evidence Evidence) *Detector {
+	if evidence == nil {
+		evidence = nothing{}
+	}
 	d := &Detector{
+		evidence: evidence,
 		domain:   domain,
 		ledger:   analytics.NewLedger(analytics.LedgerOptions{QuietClose: p.quiet}, unjustifiedAnalytic, httpClientAnalytic),
 		spent:    analytics.NewRecent[spentKey, int64](maxSpent),

@@ -200,7 +200,7 @@ func TestVerdicts(t *testing.T) {
 	for _, s := range samples(t, "verdicts.yaml") {
 		t.Run(s.Name, func(t *testing.T) {
 			ev, found := s.event(), []*event.Finding(nil)
-			egress.New(p, domain).Detect(ev, func(f *event.Finding) { found = append(found, f) })
+			egress.New(p, domain, nil).Detect(ev, func(f *event.Finding) { found = append(found, f) })
 			unjustified := ev.Justification.Verdict > event.VerdictJustified
 			if (len(found) == 1) != unjustified {
 				t.Fatalf("%d findings with verdict %d", len(found), ev.Justification.Verdict)
@@ -239,7 +239,7 @@ func TestHTTPClient(t *testing.T) {
 		t.Run(s.Name, func(t *testing.T) {
 			s.Machine, s.Src, s.Dst, s.Log = "none", new(string), new(string), "vobd"
 			got := "none"
-			egress.New(p, domain).Detect(s.event(), func(f *event.Finding) {
+			egress.New(p, domain, nil).Detect(s.event(), func(f *event.Finding) {
 				got = severity(f.Severity)
 				if f.Analytic.UID != egress.HTTPClientOpened || f.Entity != "host:esx01.corp.example" || f.Key != "httpClient" {
 					t.Errorf("finding %s of %s about %s", f.Analytic.UID, f.Entity, f.Key)
@@ -272,7 +272,7 @@ func at(s string) time.Time {
 }
 
 func TestExplanation(t *testing.T) {
-	d := egress.New(policy(t, options(t)), domain)
+	d := egress.New(policy(t, options(t)), domain, nil)
 	found, _ := run(t, d, sample{
 		VM: "bkp-01", Roles: []string{"backup"}, Host: "s3.eu-west-1.amazonaws.com", Via: "dns",
 		Service: "Amazon S3", Category: "cloud_storage", At: at("2026-11-23T13:03:00Z"),
@@ -291,7 +291,7 @@ func TestExplanation(t *testing.T) {
 }
 
 func TestWindowOfVerdict(t *testing.T) {
-	d := egress.New(policy(t, options(t)), domain)
+	d := egress.New(policy(t, options(t)), domain, nil)
 	_, v := run(t, d, sample{Roles: []string{"backup"}, At: at("2026-11-24T02:00:00Z")})
 	if from, to := at("2026-11-23T21:00:00Z"), at("2026-11-24T05:00:00Z"); !v[0].From.Equal(from) || !v[0].To.Equal(to) {
 		t.Errorf("window %v to %v, want %v to %v", v[0].From, v[0].To, from, to)
@@ -301,7 +301,7 @@ func TestWindowOfVerdict(t *testing.T) {
 // A connection that was opened in its window is justified when it ends after
 // it, and its bytes count there.
 func TestCloseAfterWindow(t *testing.T) {
-	d := egress.New(policy(t, options(t)), domain)
+	d := egress.New(policy(t, options(t)), domain, nil)
 	open := sample{Roles: []string{"backup"}, At: at("2026-11-24T04:30:00Z")}
 	end := sample{Roles: []string{"backup"}, At: at("2026-11-24T07:00:00Z"), Activity: "close", Sent: 400e9}
 	again := end
@@ -317,7 +317,7 @@ func TestCloseAfterWindow(t *testing.T) {
 
 // The limit of bytes is one for machine, rule and window.
 func TestBytesAddUp(t *testing.T) {
-	d := egress.New(policy(t, options(t)), domain)
+	d := egress.New(policy(t, options(t)), domain, nil)
 	send := func(vm, when string) sample {
 		return sample{VM: vm, Roles: []string{"uploader"}, Service: "transfer.sh", Sent: 600e3, At: at(when)}
 	}
@@ -334,7 +334,7 @@ func TestBytesAddUp(t *testing.T) {
 }
 
 func TestFirstContact(t *testing.T) {
-	d := egress.New(policy(t, options(t)), domain)
+	d := egress.New(policy(t, options(t)), domain, nil)
 	day1 := sample{Host: "a.example.net", At: at("2026-11-23T10:00:00Z")}
 	day2, later := day1, day1
 	day2.At, day2.Host = at("2026-11-24T10:00:00Z"), "new.example.org"
@@ -352,7 +352,7 @@ func TestFirstContact(t *testing.T) {
 }
 
 func TestSummaryWithoutInventory(t *testing.T) {
-	d := egress.New(policy(t, options(t)), domain)
+	d := egress.New(policy(t, options(t)), domain, nil)
 	var list []sample
 	for i := range 5 {
 		src, dst := fmt.Sprintf("10.1.2.%d", i), fmt.Sprintf("198.51.100.%d", i)
@@ -366,7 +366,7 @@ func TestSummaryWithoutInventory(t *testing.T) {
 		t.Errorf("it does not say how to configure: %q", found[0].Explanation)
 	}
 	// Another shard, with another first event, reports the same finding.
-	other, _ := run(t, egress.New(policy(t, options(t)), domain), list[3])
+	other, _ := run(t, egress.New(policy(t, options(t)), domain, nil), list[3])
 	if other[0].UID != found[0].UID {
 		t.Error("two shards report two summaries")
 	}
@@ -375,7 +375,7 @@ func TestSummaryWithoutInventory(t *testing.T) {
 // A policy that is changed keeps open findings and byte accounts.
 func TestSetPolicy(t *testing.T) {
 	o := options(t)
-	d := egress.New(policy(t, o), domain)
+	d := egress.New(policy(t, o), domain, nil)
 	send := sample{Roles: []string{"uploader"}, Service: "transfer.sh", Sent: 600e3}
 	talk := sample{Name: "1", Host: "www.example.net"}
 	found, _ := run(t, d, send, talk)
@@ -408,7 +408,7 @@ func TestDeterministic(t *testing.T) {
 		report := func(f *event.Finding) {
 			fmt.Fprintf(&out, "%s %s %d %d %v %q\n", f.UID, f.Revision, f.Activity, f.Count, f.Time, f.Explanation)
 		}
-		d := egress.New(p, domain)
+		d := egress.New(p, domain, nil)
 		for i := range list {
 			ev := list[i].event()
 			d.Detect(ev, report)
@@ -428,8 +428,8 @@ func TestDeterministic(t *testing.T) {
 func TestRestore(t *testing.T) {
 	p := policy(t, options(t))
 	talk := sample{Name: "1", Service: "Telegram", Category: "messaging"}
-	before, _ := run(t, egress.New(p, domain), talk)
-	d := egress.New(p, domain)
+	before, _ := run(t, egress.New(p, domain, nil), talk)
+	d := egress.New(p, domain, nil)
 	d.Restore([]event.Finding{*before[0], {Analytic: event.Analytic{UID: "behavior.beacon"}, Count: 1}})
 	talk.Name, talk.At = "2", at("2026-11-23T10:30:00Z")
 	after, _ := run(t, d, talk)
@@ -445,7 +445,7 @@ func TestRestore(t *testing.T) {
 }
 
 func TestStats(t *testing.T) {
-	d := egress.New(policy(t, options(t)), domain)
+	d := egress.New(policy(t, options(t)), domain, nil)
 	run(t, d, sample{}, sample{Machine: "none"}, sample{Dst: new("198.51.100.123")}, sample{Dst: new("10.0.0.1")})
 	s := d.Stats()
 	if s.Unjustified != 1 || s.Unknown != 1 || s.Justified != 1 || s.Findings[0].Opened != 2 {
@@ -454,7 +454,7 @@ func TestStats(t *testing.T) {
 }
 
 func TestNoAllocation(t *testing.T) {
-	d := egress.New(policy(t, options(t)), domain)
+	d := egress.New(policy(t, options(t)), domain, nil)
 	report := func(*event.Finding) {}
 	for name, s := range map[string]sample{
 		"not external": {Dst: new("10.0.0.1")},

@@ -20,17 +20,10 @@ var httpClientAnalytic = event.Analytic{
 	},
 }
 
-const httpClient = "httpClient"
-
-// fieldFirewallOp is where the decoder puts what was done to the rule set,
-// when the event's own operation does not say so.
-var fieldFirewallOp = event.Intern("firewall_operation")
-
-// firewall reports when ev opens the httpClient rule set: by vobd's or hostd's
-// word (esx.audit.net.firewall.config.changed, HostFirewallSystem), or by the
-// command that does it.
+// firewall reports when ev opens the httpClient rule set. While vSphere says
+// that an administrator is at work on the host, that is part of the work.
 func (d *Detector) firewall(ev *event.Event, report func(*event.Finding)) {
-	if !opensByCommand(ev) && !opensByEvent(ev) {
+	if analytics.HTTPClientChange(ev) != analytics.RuleSetOpened || d.evidence.Maintenance(ev.Device.Host, ev.Time) {
 		return
 	}
 	severity, notes := event.SeverityMedium, uint32(0)
@@ -42,64 +35,8 @@ func (d *Detector) firewall(ev *event.Event, report func(*event.Finding)) {
 	} else {
 		notes |= noteConnected
 	}
-	c := d.ledger.Case(analytics.Key{Analytic: HTTPClientOpened, Entity: ev.Entity(), What: httpClient}, report)
+	c := d.ledger.Case(analytics.Key{Analytic: HTTPClientOpened, Entity: ev.Entity(), What: analytics.RuleSetHTTPClient}, report)
 	d.ledger.Add(c, analytics.Sighting{Event: ev, Severity: severity, Notes: notes, By: opening{}}, report)
-}
-
-// opensByEvent reads how vobd and hostd name what changed.
-func opensByEvent(ev *event.Event) bool {
-	if !strings.EqualFold(ev.Resource, httpClient) {
-		return false
-	}
-	op := ev.Operation
-	if f, ok := ev.Field(fieldFirewallOp); ok {
-		op = f.Value
-	}
-	switch strings.ToLower(op[strings.LastIndexByte(op, '.')+1:]) {
-	case "enable", "enableruleset", "add", "addip", "open", "allowall":
-		return true
-	}
-	return false
-}
-
-// opensByCommand reads "esxcli network firewall ruleset set -e true -r
-// httpClient", in the ways that esxcli takes its options.
-func opensByCommand(ev *event.Event) bool {
-	line := ev.Process.CmdLine
-	if ev.Class != event.ProcessActivity || !strings.Contains(line, httpClient) {
-		return false
-	}
-	words := strings.Fields(strings.NewReplacer("=", " ", "'", " ", `"`, " ").Replace(line))
-	return hasRun(words, "firewall", "ruleset", "set") && enabled(words)
-}
-
-// hasRun says that run stands in words, in that order and together.
-func hasRun(words []string, run ...string) bool {
-	for i := 0; i+len(run) <= len(words); i++ {
-		match := true
-		for j := range run {
-			match = match && words[i+j] == run[j]
-		}
-		if match {
-			return true
-		}
-	}
-	return false
-}
-
-// enabled finds the option that switches on; esxcli takes these words for a
-// boolean.
-func enabled(words []string) bool {
-	for i, w := range words[:max(len(words)-1, 0)] {
-		if w != "-e" && w != "--enabled" {
-			continue
-		}
-		switch strings.ToLower(words[i+1]) {
-		case "true", "t", "yes", "y", "1", "on":
-			return true
-		}
-	}
-	return false
 }
 
 // opening describes the finding.

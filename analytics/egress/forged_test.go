@@ -32,7 +32,7 @@ func TestSharedNameJustifiesNothing(t *testing.T) {
 		{sample{Via: "catalogue", Category: "cdn"}, event.VerdictJustified},
 		{sample{Host: "a.example.com", Via: "dns_shared", Dst: new("198.51.100.7")}, event.VerdictJustified},
 	} {
-		found, v := run(t, egress.New(policy(t, o), domain), c.s)
+		found, v := run(t, egress.New(policy(t, o), domain, nil), c.s)
 		if v[0].Verdict != c.want {
 			t.Errorf("%+v: verdict %d, want %d", c.s, v[0].Verdict, c.want)
 		}
@@ -47,7 +47,7 @@ func TestSharedNameJustifiesNothing(t *testing.T) {
 
 // Counts come from records: a huge or negative one does not empty an account.
 func TestBytesDoNotWrap(t *testing.T) {
-	d := egress.New(policy(t, options(t)), domain)
+	d := egress.New(policy(t, options(t)), domain, nil)
 	send := func(n int64) event.Verdict {
 		s := sample{Roles: []string{"uploader"}, Service: "transfer.sh"}
 		ev := s.event()
@@ -83,7 +83,7 @@ func TestOpeningIsNotInherited(t *testing.T) {
 		"opened anew by nobody known":    {open, nobody, end},
 		"another machine":                {open, other},
 	} {
-		_, v := run(t, egress.New(policy(t, options(t)), domain), list...)
+		_, v := run(t, egress.New(policy(t, options(t)), domain, nil), list...)
 		if last := v[len(v)-1]; last.Verdict != event.VerdictUnjustified || last.Reason != event.ReasonWindow {
 			t.Errorf("%s: %+v", name, last)
 		}
@@ -102,7 +102,7 @@ func TestAddressInURL(t *testing.T) {
 		{"", "https://10.0.0.1/x", event.VerdictNone, ""},
 		{"", "https://203.0.113.9/x", event.VerdictUnjustified, "203.0.113.9"},
 	} {
-		found, v := run(t, egress.New(policy(t, options(t)), domain), sample{Class: "http", Dst: &c.dst, URL: c.url})
+		found, v := run(t, egress.New(policy(t, options(t)), domain, nil), sample{Class: "http", Dst: &c.dst, URL: c.url})
 		if v[0].Verdict != c.want || c.key != "" && found[0].Key != c.key {
 			t.Errorf("%s with %s: %+v, %d findings", c.dst, c.url, v[0], len(found))
 		}
@@ -121,7 +121,7 @@ func TestFindingSize(t *testing.T) {
 			ev.Src.MAC, ev.Src.Switch, ev.Src.SwitchPort, ev.Dst.VMName = long, long, long, long
 		},
 	} {
-		d, worst := egress.New(policy(t, options(t)), domain), 0
+		d, worst := egress.New(policy(t, options(t)), domain, nil), 0
 		for i := range 200 {
 			s := sample{Name: fmt.Sprint(i), Dst: new(string), Class: "process", Cmd: "wget " + long}
 			s.URL = "https://evil.example.org/"
@@ -143,7 +143,7 @@ func TestFindingSize(t *testing.T) {
 
 // A machine that nobody knows and that talks to everything is a few findings.
 func TestManyDestinations(t *testing.T) {
-	d := egress.New(policy(t, options(t)), domain)
+	d := egress.New(policy(t, options(t)), domain, nil)
 	var list []sample
 	for i := range 5000 {
 		list = append(list, sample{Name: fmt.Sprint(i), Machine: "none", Dst: new(fmt.Sprintf("203.1.%d.%d", i>>8, i&255))})

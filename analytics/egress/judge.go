@@ -18,6 +18,13 @@ type verdict struct {
 	at   int64 // Unix seconds by which windows were judged
 }
 
+// question is what is asked of the rules: may this machine talk to that.
+type question struct {
+	ev     *event.Event
+	actor  *actor
+	target *target
+}
+
 // spentKey is a machine's account with a rule in one window.
 type spentKey struct {
 	entity event.Entity
@@ -42,7 +49,7 @@ type opened struct {
 func (d *Detector) judge(ev *event.Event, a *actor, t *target) verdict {
 	v := verdict{at: d.openedAt(ev, t)}
 	if a.known() {
-		d.rulesFor(ev, a, t, &v)
+		d.rulesFor(&question{ev, a, t}, &v)
 	} else {
 		v.Verdict, v.Reason = event.VerdictUnknown, unknownReason(a.ctx)
 	}
@@ -53,10 +60,13 @@ func (d *Detector) judge(ev *event.Event, a *actor, t *target) verdict {
 }
 
 // rulesFor asks the rules.
-func (d *Detector) rulesFor(ev *event.Event, a *actor, t *target, v *verdict) {
-	named := d.rolesOf(a)
-	d.destinations(ev, t)
-	d.firstRule(ev, t, v)
+func (d *Detector) rulesFor(q *question, v *verdict) {
+	named := d.rolesOf(q.actor)
+	d.destinations(q.ev, q.target)
+	d.firstRule(q, v)
+	if v.Reason == event.ReasonDestination && d.withoutRule(q, v) {
+		return
+	}
 	if !named && v.Reason == event.ReasonDestination {
 		// That a rule for everybody has other destinations explains nothing.
 		v.Reason, v.rule = event.ReasonNoRole, nil
@@ -138,13 +148,13 @@ func (d *Detector) fold(s string) string {
 // firstRule finds the first rule, in the order of the configuration, that
 // holds. When none does, the reason is that of the rule that came furthest
 // on the way destination, expiry, window, bytes.
-func (d *Detector) firstRule(ev *event.Event, t *target, v *verdict) {
+func (d *Detector) firstRule(q *question, v *verdict) {
 	v.Verdict, v.Reason = event.VerdictUnjustified, event.ReasonDestination
 	furthest := 0
 	for w := range d.allowed {
 		for set := d.allowed[w] & d.fitting[w]; set != 0; set &= set - 1 {
 			r := &d.policy.rules[w*64+bits.TrailingZeros64(set)]
-			reason := d.try(ev, t, r, v)
+			reason := d.try(q, r, v)
 			if reason == event.ReasonNone {
 				v.Verdict, v.Reason, v.By, v.rule = event.VerdictJustified, event.ReasonNone, r.Name, r
 				return
@@ -154,7 +164,7 @@ func (d *Detector) firstRule(ev *event.Event, t *target, v *verdict) {
 			}
 		}
 	}
-	v.From, v.To = time.Time{}, time.Time{}
+	v.noWindow()
 	if v.rule == nil {
 		v.rule = d.firstAllowed()
 	}
@@ -184,17 +194,17 @@ func (d *Detector) firstAllowed() *rule {
 }
 
 // try asks what is left of r, role and destination being right.
-func (d *Detector) try(ev *event.Event, t *target, r *rule, v *verdict) event.Reason {
-	if len(r.ports) > 0 && !slices.Contains(r.ports, t.port) {
+func (d *Detector) try(q *question, r *rule, v *verdict) event.Reason {
+	if len(r.ports) > 0 && !slices.Contains(r.ports, q.target.port) {
 		return event.ReasonDestination
 	}
 	if !r.expires.IsZero() && v.at >= r.expires.Unix() {
 		return event.ReasonExpired
 	}
-	if !d.openWindow(r, v) {
+	if !d.openWindow(r, v) && !d.openRun(q, r, v) {
 		return event.ReasonWindow
 	}
-	if r.maxBytes > 0 && !d.affordable(ev, r, v) {
+	if r.maxBytes > 0 && !d.affordable(q.ev, r, v) {
 		return event.ReasonBytes
 	}
 	return event.ReasonNone
@@ -203,7 +213,7 @@ func (d *Detector) try(ev *event.Event, t *target, r *rule, v *verdict) event.Re
 // openWindow looks for the window of r that is open, and puts its bounds into
 // v.
 func (d *Detector) openWindow(r *rule, v *verdict) bool {
-	v.From, v.To = time.Time{}, time.Time{}
+	v.noWindow()
 	for i := range r.windows {
 		w := &r.windows[i]
 		c := &d.clocks[w.zone]

@@ -61,7 +61,7 @@ func TestExpiresForms(t *testing.T) {
 		t.Helper()
 		o := egress.Defaults()
 		o.Justifications = []egress.Justification{{Name: "j", Role: "x", Destinations: []string{"any"}, Expires: v}}
-		_, got := run(t, egress.New(policy(t, o), domain), sample{Roles: []string{"x"}, At: at(now)})
+		_, got := run(t, egress.New(policy(t, o), domain, nil), sample{Roles: []string{"x"}, At: at(now)})
 		if got[0].Reason != want {
 			t.Errorf("%v at %s: reason %d, want %d", v, now, got[0].Reason, want)
 		}
@@ -96,7 +96,7 @@ func TestClosestReason(t *testing.T) {
 			o.Justifications = append(o.Justifications, j)
 		}
 		s := sample{Roles: []string{"x"}, Sent: 2}
-		found, v := run(t, egress.New(policy(t, o), domain), s)
+		found, v := run(t, egress.New(policy(t, o), domain, nil), s)
 		if got := strings.Fields(say(v[0], found))[1]; got != order[i] {
 			t.Errorf("rules %v: reason %s", order[:i+1], got)
 		}
@@ -111,7 +111,7 @@ func TestNestedPrefixes(t *testing.T) {
 		{Name: "narrow", Role: "b", Destinations: []string{"198.51.100.8/29", "2001:db8::/32"}},
 		{Name: "one", Role: "c", Destinations: []string{"198.51.100.9"}},
 	}
-	d := egress.New(policy(t, o), domain)
+	d := egress.New(policy(t, o), domain, nil)
 	for _, role := range []string{"a", "b", "c"} {
 		if _, v := run(t, d, sample{Roles: []string{role}, Dst: new("198.51.100.9")}); v[0].Verdict != event.VerdictJustified {
 			t.Errorf("role %s: %+v", role, v[0])
@@ -130,7 +130,7 @@ func TestFirstRuleWins(t *testing.T) {
 			Name: fmt.Sprint("rule ", i), Role: []string{"a", "b"}[i%2], Destinations: []string{fmt.Sprintf("h%d.example.com", i/2)},
 		})
 	}
-	d := egress.New(policy(t, o), domain)
+	d := egress.New(policy(t, o), domain, nil)
 	_, v := run(t, d, sample{Roles: []string{"b", "a"}, Host: "h64.example.com"}, sample{Roles: []string{"b"}, Host: "h64.example.com"})
 	if v[0].By != "rule 128" || v[1].By != "rule 129" {
 		t.Errorf("by %q and %q", v[0].By, v[1].By)
@@ -140,7 +140,7 @@ func TestFirstRuleWins(t *testing.T) {
 func TestBuiltinIsReplacedByName(t *testing.T) {
 	o := egress.Defaults()
 	o.Justifications = []egress.Justification{{Name: "vmware update depots", Role: "management", Destinations: []string{"depot.example.net"}}}
-	d := egress.New(policy(t, o), domain)
+	d := egress.New(policy(t, o), domain, nil)
 	_, v := run(t, d, sample{Machine: "host", Host: "hostupdate.vmware.com"}, sample{Machine: "host", Host: "depot.example.net"})
 	if v[0].Verdict != event.VerdictUnjustified || v[1].Verdict != event.VerdictJustified {
 		t.Errorf("got %+v", v)
@@ -161,7 +161,7 @@ func FuzzPolicy(f *testing.F) {
 		if err != nil {
 			return
 		}
-		d := egress.New(p, domain)
+		d := egress.New(p, domain, nil)
 		s := sample{Roles: []string{role}, Host: "s3.amazonaws.com", Sent: 10}
 		ev := s.event()
 		d.Detect(ev, func(*event.Finding) {})
@@ -185,7 +185,7 @@ func FuzzDetect(f *testing.F) {
 			Device: event.Device{Hostname: host}, Dst: event.Endpoint{IP: a, Hostname: host, Port: 443},
 			Process: event.Process{CmdLine: cmd},
 		}
-		egress.New(p, domain).Detect(&ev, func(*event.Finding) {})
+		egress.New(p, domain, nil).Detect(&ev, func(*event.Finding) {})
 	})
 }
 
@@ -201,7 +201,7 @@ func benchDetector(b *testing.B, rules int) *egress.Detector {
 	o.Justifications = append(o.Justifications, egress.Justification{
 		Name: "last", Role: "backup", Destinations: []string{"*.amazonaws.com"}, Windows: []string{"mon-sun 22:00-06:00 Europe/Berlin"},
 	})
-	return egress.New(policy(b, o), domain)
+	return egress.New(policy(b, o), domain, nil)
 }
 
 func BenchmarkDetect(b *testing.B) {
@@ -244,7 +244,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	d := egress.New(p, domain)
+	d := egress.New(p, domain, nil)
 	ev := event.Event{
 		Class: event.NetworkActivity, Activity: event.NetworkOpen, Protocol: 6,
 		Time: time.Date(2026, 11, 23, 13, 3, 0, 0, time.UTC),

@@ -15,6 +15,8 @@ var (
 	fieldChainID   = event.Intern("chain_id")
 	fieldAlarm     = event.Intern("alarm")
 	fieldLost      = event.Intern("lost_messages")
+	fieldTaskText  = event.Intern("task_description")
+	fieldNote      = event.Intern("note")
 )
 
 // vpxdEvent recognizes the events that vCenter forwards to syslog:
@@ -168,12 +170,28 @@ func (f *forwarded) known(ev *event.Event) {
 		if !lostMessages(f.text, ev) {
 			vsphere.Fallback(f.text, ev)
 		}
+	case "TaskEvent":
+		vsphere.AddIf(ev, fieldTaskText, strings.TrimPrefix(f.text, "Task: "))
+		vsphere.Fallback(f.text, ev)
+	case "GeneralUserEvent":
+		vsphere.AddIf(ev, fieldNote, note(f.text))
+		vsphere.Fallback(f.text, ev)
 	case "AlarmActionTriggeredEvent", "AlarmStatusChangedEvent", "AlarmSnmpCompletedEvent", "AlarmEmailCompletedEvent",
 		"AlarmScriptCompleteEvent", "AlarmAcknowledgedEvent", "AlarmClearedEvent":
 		alarm(f.text, ev)
 	default:
 		f.object(ev)
 	}
+}
+
+// maxNote bounds what is kept of a note as a field, in bytes.
+const maxNote = 512
+
+// note is the first line of what a user or a product wrote into vCenter's log
+// (EventManager.LogUserEvent): "User logged event: Source: Veeam Backup ...".
+func note(text string) string {
+	text, _, _ = strings.Cut(strings.TrimPrefix(text, "User logged event: "), "\n")
+	return text[:min(len(text), maxNote)]
 }
 
 // alarm: "Alarm 'A' on ENTITY triggered an action", "Alarm 'A' on ENTITY

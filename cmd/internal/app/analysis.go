@@ -5,17 +5,20 @@ import (
 
 	"github.com/vegress/vegress/analytics"
 	"github.com/vegress/vegress/analytics/egress"
+	"github.com/vegress/vegress/analytics/evidence"
 	"github.com/vegress/vegress/analytics/names"
 	"github.com/vegress/vegress/analytics/webservice"
 	"github.com/vegress/vegress/event"
 )
 
-// analysis is what one shard knows, and what it does to an event: names and
-// services are put to addresses, then the detectors look. It is used from one
+// analysis is what one shard knows, and what it does to an event: what vSphere
+// says of work that goes on is noted, names and services are put to addresses,
+// then the detectors look. It is used from one
 // goroutine, by the service and by replay alike.
 type analysis struct {
 	names     *names.Names
 	services  *webservice.Catalogue
+	evidence  *evidence.Evidence
 	egress    *egress.Detector
 	detectors analytics.Detectors
 	watermark time.Time // the latest event's time that is believed; never goes back
@@ -35,7 +38,8 @@ const (
 
 // newAnalysis makes the analysis of a shard with the policy in force.
 func newAnalysis(p *policy) *analysis {
-	a := &analysis{names: names.New(names.Options{}), egress: egress.New(p.egress, names.RegistrableDomain), services: p.catalogue}
+	a := &analysis{names: names.New(names.Options{}), services: p.catalogue, evidence: evidence.New(p.evidence)}
+	a.egress = egress.New(p.egress, names.RegistrableDomain, a.evidence)
 	a.detectors = analytics.Detectors{a.egress}
 	return a
 }
@@ -43,19 +47,29 @@ func newAnalysis(p *policy) *analysis {
 // adopt changes the policy. What the detectors remember stays.
 func (a *analysis) adopt(p *policy) {
 	a.services = p.catalogue
+	a.evidence.SetOptions(p.evidence)
 	a.egress.SetPolicy(p.egress)
 }
 
 // see is the way of one event.
 func (a *analysis) see(ev *event.Event, report func(*event.Finding)) {
+	a.evidence.Learn(ev)
 	a.names.Annotate(ev)
 	a.services.Annotate(ev)
 	a.detectors.Detect(ev, report)
 	a.pass(ev.Time, report)
 }
 
+// teaches says that ev has something for all shards to learn.
+func teaches(ev *event.Event) bool {
+	return ev.Class == event.DNSActivity || evidence.Concerns(ev)
+}
+
 // learn takes from another shard's event what concerns all shards.
-func (a *analysis) learn(ev *event.Event) { a.names.Learn(ev) }
+func (a *analysis) learn(ev *event.Event) {
+	a.names.Learn(ev)
+	a.evidence.Learn(ev)
+}
 
 // pass lets the time of events go on, and tells it to the detectors once a
 // second.

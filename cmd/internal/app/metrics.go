@@ -227,6 +227,9 @@ func (m metrics) memory(s scrape) {
 		forgotten["connections"] += e.ForgottenConnections
 		forgotten["contacts"] += e.ForgottenContacts
 	}
+	work := m.app.collector.shards[0].analysis.evidence.Stats() // all shards know the same
+	forgotten["evidence"] = work.Forgotten
+	s.counter("evidence_records_total", "Records in which vSphere told of work that goes on.", float64(work.Signs))
 	s.gauge("queue_depth", "Batches that wait, by queue.", float64(depth), "queue", "shards")
 	s.gauge("names", "Names known for addresses.", float64(known.Pairs), "of", "source")
 	s.gauge("names", "Names known for addresses.", float64(known.Shared), "of", "all")

@@ -47,18 +47,19 @@ func (p *parcel) next() *event.Event {
 // full says that the parcel should be sent before it takes more.
 func (p *parcel) full() bool { return p.used >= maxParcel }
 
-// route gives the last event of the parcel to the shard of its entity. What a
-// DNS event teaches (context, in the sense of the house) goes to all shards.
+// route gives the last event of the parcel to the shard of its entity. What
+// teaches something (context, in the sense of the house) goes to all shards.
 func (p *parcel) route() {
 	i := int32(p.used - 1)
 	ev := &p.events[i]
 	var entity [128]byte
 	owner := shardOf(ev.AppendEntity(entity[:0]), len(p.mine))
+	p.mine[owner] = append(p.mine[owner], i)
+	if len(p.mine) == 1 || !teaches(ev) {
+		return
+	}
 	for s := range p.mine {
-		switch {
-		case s == owner:
-			p.mine[s] = append(p.mine[s], i)
-		case ev.Class == event.DNSActivity:
+		if s != owner {
 			p.mine[s] = append(p.mine[s], ^i)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/vegress/vegress/analytics/egress"
+	"github.com/vegress/vegress/analytics/evidence"
 	"github.com/vegress/vegress/analytics/webservice"
 	"github.com/vegress/vegress/configs"
 	"github.com/vegress/vegress/configs/catalogue"
@@ -13,6 +14,7 @@ import (
 // policy is what a reload can change, compiled: it never changes itself.
 type policy struct {
 	egress    *egress.Policy
+	evidence  evidence.Options
 	catalogue *webservice.Catalogue
 	roles     []inventory.Role
 }
@@ -27,5 +29,5 @@ func compile(c *configs.Config) (*policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the catalogue of web services: %w", err)
 	}
-	return &policy{egress: judge, catalogue: services, roles: c.Roles}, nil
+	return &policy{egress: judge, evidence: c.Evidence, catalogue: services, roles: c.Roles}, nil
 }
