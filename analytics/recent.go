@@ -1,6 +1,9 @@
 package analytics
 
-import "sync/atomic"
+import (
+	"iter"
+	"sync/atomic"
+)
 
 // Recent is a map of bounded size that forgets what was not used for long. It
 // keeps two generations: a key lives at least until half the bound of other
@@ -63,6 +66,19 @@ func (r *Recent[K, V]) add(e entry[K, V]) {
 func (r *Recent[K, V]) Delete(k K) {
 	delete(r.young, k)
 	delete(r.old, k)
+}
+
+// All gives every key and value, in no order. It uses none of them.
+func (r *Recent[K, V]) All() iter.Seq2[K, V] {
+	return func(yield func(K, V) bool) {
+		for _, generation := range []map[K]entry[K, V]{r.young, r.old} {
+			for k, e := range generation {
+				if !yield(k, e.value) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Len is the number of keys.

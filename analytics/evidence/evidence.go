@@ -53,6 +53,7 @@ type Evidence struct {
 	firewall    *analytics.Recent[string, *span]      // by host
 
 	signs atomic.Int64
+	saved int64 // signs at the last Save
 }
 
 // backupRun is what backup products do at one vCenter.

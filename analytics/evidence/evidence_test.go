@@ -309,3 +309,80 @@ func BenchmarkConcerns(b *testing.B) {
 		})
 	}
 }
+
+// What is known survives a restart.
+func TestSaveAndLoad(t *testing.T) {
+	e := learned(
+		note("1:00", "a", "started"), note("1:30", "a", "finished"),
+		note("22:10", "a", "started"), note("22:15", "b", "started"),
+		ofVM(said("22:30", "VmReconfiguredEvent", "svc-backup", "Reconfigured db01"), guest),
+		said("22:00", "TaskEvent", "com.vmware.vcIntegrity", "Task: Remediate entity"),
+		said("22:05", "EnteredMaintenanceModeEvent", "", "Host esx01.corp.example in DC has entered maintenance mode"),
+		firewall("22:10", "enable"),
+	)
+	if !e.Changed() {
+		t.Error("there is nothing to save")
+	}
+	data, err := e.Save(moment("22:40"))
+	if err != nil || e.Changed() {
+		t.Fatalf("changed %t, error %v", e.Changed(), err)
+	}
+	again := evidence.New(options())
+	if err := again.Load(data); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []*evidence.Evidence{e, again} {
+		e.Learn(note("23:00", "a", "finished"))
+		e.Learn(note("23:30", "b", "finished"))
+	}
+	const moments = "1:10 1:40 22:01 22:12 22:20 22:40 23:10 23:40 25:30 26:30"
+	for what, asks := range map[string]func(e *evidence.Evidence, at time.Time) bool{
+		"backup":      func(e *evidence.Evidence, at time.Time) bool { _, ok := e.Backup(proxy, false, at); return ok },
+		"served":      func(e *evidence.Evidence, at time.Time) bool { _, ok := e.Backup(guest, true, at); return ok },
+		"patch":       func(e *evidence.Evidence, at time.Time) bool { _, ok := e.Patch(esx, at); return ok },
+		"updates":     func(e *evidence.Evidence, at time.Time) bool { _, ok := e.Updates("vc1", at); return ok },
+		"maintenance": func(e *evidence.Evidence, at time.Time) bool { return e.Maintenance(esx, at) },
+	} {
+		got := when(moments, func(at time.Time) bool { return asks(again, at) })
+		want := when(moments, func(at time.Time) bool { return asks(e, at) })
+		if got != want || want == "" {
+			t.Errorf("%s: got %q, want %q", what, got, want)
+		}
+	}
+	before, _ := e.Backup(proxy, false, moment("22:40"))
+	after, _ := again.Backup(proxy, false, moment("22:40"))
+	if fmt.Sprint(before) != fmt.Sprint(after) {
+		t.Errorf("got %v, want %v", after, before)
+	}
+}
+
+func TestSnapshotForgetsWhatIsLongOver(t *testing.T) {
+	e := learned(note("1:00", "a", "started"), note("1:30", "a", "finished"))
+	if data, err := e.Save(moment("26:00")); err != nil || strings.Contains(string(data), "vc1") {
+		t.Errorf("%s, %v", data, err)
+	}
+}
+
+// FuzzLoad: whatever stands in the file, reading it does not panic, and what
+// is read can be asked and saved.
+func FuzzLoad(f *testing.F) {
+	e := learned(note("22:10", "a", "started"), firewall("22:10", "enable"))
+	data, err := e.Save(moment("22:40"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add([]byte(`{"version":2}`))
+	f.Add([]byte(`{"version":1,"backups":{"vc1":null}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e := evidence.New(options())
+		if e.Load(data) != nil {
+			return
+		}
+		e.Learn(note("22:50", "a", "finished"))
+		e.Patch(esx, moment("22:40"))
+		if _, err := e.Save(moment("22:40")); err != nil && !strings.Contains(err.Error(), "year outside of range") {
+			t.Fatal(err)
+		}
+	})
+}

@@ -114,8 +114,9 @@ type job struct {
 	ends    bool
 }
 
-// key names the job among those of a vCenter.
-func (j *job) key() string { return j.product + "\xff" + j.name }
+// key names the job among those of a vCenter. It is valid UTF-8 when its parts
+// are: snapshots are JSON.
+func (j *job) key() string { return j.product + "\x00" + j.name }
 
 // jobOf reads a note "Source: Veeam Backup Action: Job "nightly" started": how
 // backup products tell vCenter of their jobs (EventManager.LogUserEvent).

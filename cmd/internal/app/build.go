@@ -125,6 +125,8 @@ func (a *App) openPipeline(ctx context.Context) error {
 		shards[i] = newShard(i, newAnalysis(p), packer, a.clock)
 	}
 	restore(shards, open)
+	a.loadEvidence(shards)
+	shards[0].keep = a.keepEvidence(shards[0].analysis.evidence)
 	a.collector = newCollector(shards, a.inventory.Enrich, a.config.MaxSkew, a.clock)
 	a.collector.pieceWait = a.pieceWait
 	return nil

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/simulator"
@@ -80,4 +81,54 @@ func checkRuns(t *testing.T, truth *simulator.Truth, justified map[string]int) {
 	if runs < 4 || len(justified) > 0 {
 		t.Errorf("%d runs; justified by reports beside the truth: %v", runs, justified)
 	}
+}
+
+// TestEvidenceInService: what vCenter says on one connection reaches every
+// shard, and is still known after a restart.
+func TestEvidenceInService(t *testing.T) {
+	t.Parallel()
+	estate, vcenter := openEstate(t)
+	rules := `roles: [{name: backup, names: ["*"]}]
+justifications: [{name: nightly, role: backup, destinations: ["203.0.113.0/24"], ports: [443], expires: 2100-01-01, windows: ["mon-sun ` + closedWindow() + `"]}]
+`
+	config := testConfig(t, write(t, "vegress.yaml", vcenter+rules), nil)
+	s := start(t, config)
+	s.eventually("the first sync", func() bool { return s.inventory.Stats().VCenters[0].State == event.StateLive })
+	judged := func(from int) (justified, unjustified int64) {
+		before := s.account().Received
+		conn := s.sender()
+		for i, vm := range estate.Site.VMs {
+			fmt.Fprintln(conn, flow(vm, from+i, "203.0.113.9/443"))
+		}
+		s.settled(before + int64(len(estate.Site.VMs)))
+		for _, shard := range s.collector.shards {
+			st := shard.analysis.egress.Stats()
+			justified, unjustified = justified+st.Justified, unjustified+st.Unjustified
+		}
+		return justified, unjustified
+	}
+	all := int64(len(estate.Site.VMs))
+	if justified, unjustified := judged(40000); justified != 0 || unjustified != all {
+		t.Fatalf("%d justified and %d not, before anybody reports a backup; want 0 and %d", justified, unjustified, all)
+	}
+	before := s.account().Received
+	fmt.Fprintf(s.sender(), "<14>1 %s %s vpxd 5 - - Event [7] [1-1] [%[1]s] [vim.event.GeneralUserEvent] [info] [CORP\\svc-backup] [Lab] [7] "+
+		"[User logged event: Source: Veeam Backup Action: Job \"extra\" started 7:00AM]\n", time.Now().UTC().Format(stamp), estate.Site.VCenter)
+	s.settled(before + 1)
+	if justified, _ := judged(41000); justified != all {
+		t.Errorf("%d of %d justified in %d shards while a backup is reported", justified, all, len(s.collector.shards))
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, config)
+	if justified, unjustified := judged(42000); justified != all || unjustified != 0 {
+		t.Errorf("%d justified and %d not, after a restart; want %d and 0", justified, unjustified, all)
+	}
+}
+
+// closedWindow is an hour of the day that is not now, nor will be soon.
+func closedWindow() string {
+	hour := time.Now().UTC().Add(12 * time.Hour).Hour()
+	return fmt.Sprintf("%02d:00-%02d:59 UTC", hour, hour)
 }

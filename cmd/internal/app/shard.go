@@ -32,6 +32,7 @@ type shard struct {
 	out      outlet
 	clock    clock
 	report   func(*event.Finding)
+	keep     func(wall time.Time, end bool) // writes down what is to survive a restart; nil: nothing is
 }
 
 // queueLength bounds the parcels that wait for a shard. It is short on purpose:
@@ -61,6 +62,7 @@ func (s *shard) run() {
 			if !open {
 				s.analysis.finish(s.report)
 				s.out.Flush()
+				s.remember(time.Now(), true)
 				return
 			}
 			s.deliver(d)
@@ -99,5 +101,12 @@ func (s *shard) beat(wall time.Time) {
 	s.out.Tick(wall)
 	if len(s.in) == 0 {
 		s.analysis.pass(s.clock.at(wall), s.report)
+	}
+	s.remember(wall, false)
+}
+
+func (s *shard) remember(wall time.Time, end bool) {
+	if s.keep != nil {
+		s.keep(wall, end)
 	}
 }
