@@ -46,14 +46,15 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 }
 
-var shellBlock = regexp.MustCompile("(?ms)^[ \t]*```sh\n(.*?)^[ \t]*```")
+func shellBlocks(markdown string) string { return strings.Join(blocks(markdown, "sh"), "") }
 
-func shellBlocks(markdown string) string {
-	var all strings.Builder
-	for _, block := range shellBlock.FindAllStringSubmatch(markdown, -1) {
-		all.WriteString(block[1])
+// blocks finds the code of a language.
+func blocks(markdown, language string) (all []string) {
+	block := regexp.MustCompile("(?ms)^[ \t]*```" + language + "\n(.*?)^[ \t]*```")
+	for _, found := range block.FindAllStringSubmatch(markdown, -1) {
+		all = append(all, found[1])
 	}
-	return all.String()
+	return all
 }
 
 // commandsIn finds the calls of vegress in shell lines, and gives their words
