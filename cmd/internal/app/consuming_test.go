@@ -377,3 +377,171 @@ func buildGo(ctx context.Context, dir, page string) (file string, err error) {
 	}
 	return filepath.Join(dir, "egresswatch"), nil
 }
+
+// natsCommand is a command of the nats CLI, as a page has it.
+type natsCommand struct {
+	line string
+	want *regexp.Regexp // what it has to print
+}
+
+// prints says what a command prints, by what is in its line. A command that
+// is not here has no place in the documentation.
+var prints = []struct{ in, out string }{
+	{"stream ls", `VEGRESS_EVENTS`},
+	{"stream info VEGRESS_FINDINGS --json", `^\d+\n$`},
+	{"stream info VEGRESS_FINDINGS", `First Sequence: 1`},
+	{"stream subjects VEGRESS_EVENTS", `vegress\.events\.network_activity\.0\.test`},
+	{"critical.>' --raw", `\{"title":".+","count":\d+\}\n`},
+	{"sub 'vegress.findings.>'", `"class_uid":2004,.*\n`},
+	{"sub 'vegress.events", `^\{"ip":"10\.\d+\.\d+\.\d+",`},
+	{"stream get VEGRESS_FINDINGS", `(?s)ce-type: vegress\.finding\..*"class_uid":2004`},
+	{"consumer add", `Unprocessed Messages: \d\d`},
+	{"consumer next", `^(\{"class_uid":2004,.*\n){10}$`},
+	{"consumer info VEGRESS_FINDINGS NAME --json", `^0\n$`},
+	{"consumer info VEGRESS_FINDINGS NAME", `Last Delivered Message`},
+	{"consumer info VEGRESS_FINDINGS soc", `Acknowledgment Floor: Consumer sequence: 10 `},
+	{"consumer ls", `soc`},
+	{"consumer rm", `^$`},
+	{"kv get", `^\{"name":`},
+	{"kv ls", `(?m)^vc1\.[0-9a-f-]{36}$`},
+	{"context add", `Connection: OK`},
+	{"server passwd --generate", `bcrypt hash: \$2a\$11\$`},
+	{"backup stream", `Received .* compressed data`},
+}
+
+// natsCommands finds the nats commands of a page, in its shell blocks and its
+// text.
+func natsCommands(t *testing.T, file string) (all []natsCommand) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../../..", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := strings.ReplaceAll(string(text), "\\\n", " ")
+	lines := strings.Split(shellBlocks(page), "\n")
+	for _, span := range regexp.MustCompile("[^`]`(nats [^`\n]+)`").FindAllStringSubmatch(page, -1) {
+		lines = append(lines, span[1])
+	}
+	for _, line := range lines {
+		if !strings.HasPrefix(line, "nats ") {
+			continue
+		}
+		known := slices.IndexFunc(prints, func(p struct{ in, out string }) bool { return strings.Contains(line, p.in) })
+		if known < 0 {
+			t.Fatalf("%s: what should this print? %s", file, line)
+		}
+		all = append(all, natsCommand{line, regexp.MustCompile(prints[known].out)})
+	}
+	return all
+}
+
+// try runs a command; one that follows a subject until it has shown something,
+// while things go on.
+func (c *consumed) try(command natsCommand) {
+	c.t.Helper()
+	for _, name := range []string{"jq", "zstd"} {
+		if _, err := exec.LookPath(name); err != nil && strings.Contains(command.line, name+" ") {
+			c.t.Logf("not tried: %s: %v", command.line, err)
+			return
+		}
+	}
+	p := c.run(nil, "sh", "-c", command.line)
+	follows := strings.HasPrefix(command.line, "nats sub ") && !strings.Contains(command.line, "--terminate-at-end")
+	c.eventually(command.line, func() bool {
+		if follows && !command.want.MatchString(p.out.String()) {
+			c.contact(1)
+			return false
+		}
+		return follows || p.over()
+	})
+	if follows {
+		p.signal(syscall.SIGINT)
+	} else if !p.cmd.ProcessState.Success() || !command.want.MatchString(p.out.String()) {
+		c.t.Errorf("%s: %s: %s%s\nwant %s", command.line, p.cmd.ProcessState, p.out.String(), p.err.String(), command.want)
+	}
+}
+
+func (p *program) over() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// TestNATSCommands runs the commands of the nats CLI that the documentation
+// shows, on loopback without users, and over TLS as a consumer and an admin.
+func TestNATSCommands(t *testing.T) {
+	t.Parallel()
+	bin, err := filepath.Abs("../../../.ci/bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "PATH=" + os.Getenv("PATH") + string(os.PathListSeparator) + bin
+	if _, err := exec.LookPath(filepath.Join(bin, "nats")); err != nil {
+		need(t, "nats")
+	}
+	estate, vcenter := openEstate(t)
+	config := write(t, "vegress.yaml", vcenter+estate.Site.Config())
+	for _, secured := range []bool{false, true} {
+		t.Run(fmt.Sprintf("secured=%v", secured), func(t *testing.T) {
+			c := serveConsumers(t, estate.Site, config, forward.CompressZstd, secured)
+			c.env = append(c.env, path)
+			c.prepare()
+			if !secured {
+				for _, command := range c.documented("docs/consuming.md", "docs/troubleshooting.md", "README.md") {
+					if !strings.Contains(command.line, "context add") {
+						c.try(command)
+					}
+				}
+				return
+			}
+			c.env = append(c.env, "NATS_URL=", "NATS_CA=") // a context says it
+			commands := c.documented("docs/consuming.md", "docs/troubleshooting.md")
+			context := slices.IndexFunc(commands, func(n natsCommand) bool { return strings.Contains(n.line, "context add") })
+			c.try(commands[context])
+			for _, command := range slices.Delete(commands, context, context+1) {
+				c.try(command)
+			}
+			c.env = append(c.env, "NATS_URL="+c.as("ops"), "NATS_CA="+c.ca)
+			for _, command := range c.documented("docs/operating.md") {
+				c.try(command)
+			}
+		})
+	}
+}
+
+// prepare makes the consumer NAME, and waits until the VMs are in their bucket.
+func (c *consumed) prepare() {
+	c.t.Helper()
+	_, err := c.js.CreateConsumer(c.t.Context(), forward.FindingsStream, jetstream.ConsumerConfig{Durable: "NAME"})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	vms, err := c.js.KeyValue(c.t.Context(), forward.InventoryBucket)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.eventually("the VMs in their bucket", func() bool {
+		state, err := vms.Status(c.t.Context())
+		return err == nil && state.Values() > 0
+	})
+}
+
+// documented are the commands of the pages, for this service.
+func (c *consumed) documented(files ...string) (all []natsCommand) {
+	c.t.Helper()
+	here := strings.NewReplacer("nats://127.0.0.1:4222", c.server, "tls://vegress.example.com:4222", c.server,
+		"PASSWORD", "'"+secret+"'", "/etc/vegress/ca.pem", c.ca, "/backup/", c.t.TempDir()+"/")
+	for _, file := range files {
+		for _, command := range natsCommands(c.t, file) {
+			command.line = here.Replace(command.line)
+			all = append(all, command)
+		}
+	}
+	if len(all) == 0 {
+		c.t.Errorf("no nats command in %s", files)
+	}
+	return all
+}
