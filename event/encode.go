@@ -15,9 +15,9 @@ import (
 //   - The machine that reports is device where the class has that attribute
 //     (process, file), else metadata.reporter: the other classes refuse
 //     device without the host profile.
-//   - Raw is byte for byte in raw_data; when it is not valid UTF-8, in base64,
-//     and unmapped.raw_encoding says so. In all other strings what is not
-//     valid UTF-8 is U+FFFD.
+//   - Raw is byte for byte in raw_data; when it is not valid UTF-8, or has a
+//     zero byte, in base64, and unmapped.raw_encoding says so. In all other
+//     strings what is not valid UTF-8 is U+FFFD.
 //   - What the class has no place for stands at the same path below unmapped,
 //     beside Fields under their own names; several fields of one name are an
 //     array. A field that has a name of the encoder's own there has "_2"

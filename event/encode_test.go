@@ -226,7 +226,8 @@ func TestString(t *testing.T) {
 
 func TestRawData(t *testing.T) {
 	tests := []struct{ name, raw, data, encoding string }{
-		{"text", "a \"line\"\n\x00 \u2028", "a \"line\"\n\x00 \u2028", ""},
+		{"text", "a \"line\"\n\x01 \u2028", "a \"line\"\n\x01 \u2028", ""},
+		{"zero byte", "a\x00", "YQA=", "base64"},
 		{"not UTF-8", "caf\xe9", "Y2Fm6Q==", "base64"},
 		{"replacement character", "\uFFFD", "\uFFFD", ""},
 	}

@@ -124,7 +124,7 @@ func isAlnum(c byte) bool {
 }
 
 // appendRaw appends a record byte for byte: as text, or as base64 when it is
-// not valid UTF-8.
+// not valid UTF-8, or has a zero byte, as flow records always have.
 func appendRaw(dst []byte, key, raw string) (out []byte, encoded bool) {
 	if raw == "" {
 		return dst, false
@@ -141,7 +141,8 @@ func appendRaw(dst []byte, key, raw string) (out []byte, encoded bool) {
 }
 
 // appendString appends s as a JSON string (RFC 8259), and says whether it was
-// valid UTF-8; each byte that was not is written as U+FFFD.
+// text: valid UTF-8 without a zero byte. Each byte that was not UTF-8 is written
+// as U+FFFD.
 func appendString(dst []byte, s string) (out []byte, valid bool) {
 	dst = append(dst, '"')
 	i := nextSpecial(s, 0)
@@ -169,7 +170,7 @@ func appendSpecial(dst []byte, s string, i int) (out []byte, valid bool) {
 			continue
 		}
 		dst = appendEscape(append(dst, s[done:i]...), c)
-		done = i + 1
+		done, valid = i+1, valid && c != 0
 		i = nextSpecial(s, done)
 	}
 	dst = append(dst, s[done:]...)
