@@ -27,6 +27,12 @@ type Options struct {
 	// AllowedSources are the networks or addresses that may send; empty: all.
 	AllowedSources []string `mapstructure:"allowed_sources"`
 
+	// Key is the configuration key of Listen, for errors; empty: listen.syslog.
+	Key string `mapstructure:"-"`
+	// Datagrams takes whole datagrams as records, byte for byte: nothing is cut
+	// off or left out. All of Listen is udp then.
+	Datagrams bool `mapstructure:"-"`
+
 	Limits Limits `mapstructure:"-"`
 	// Optional names those of Listen that may fail to bind: the others still
 	// start, and a warning says why this one did not.
@@ -62,7 +68,7 @@ const (
 func (o Options) Validate() error {
 	var errs []error
 	for _, spec := range o.Listen {
-		a, err := parseSpec(spec)
+		a, err := o.parseSpec(spec)
 		if err != nil {
 			errs = append(errs, err)
 		} else if a.scheme == "tls" && !o.TLS.configured() {
@@ -116,14 +122,21 @@ type address struct {
 	host   string // "host:port" for package net
 }
 
-func parseSpec(spec string) (address, error) {
+// key is the configuration key of Listen.
+func (o Options) key() string { return cmp.Or(o.Key, "listen.syslog") }
+
+func (o Options) parseSpec(spec string) (address, error) {
+	schemes, want := []string{"udp", "tcp", "tls"}, "udp://, tcp:// or tls://"
+	if o.Datagrams {
+		schemes, want = schemes[:1], "udp://"
+	}
 	u, err := url.Parse(spec)
-	if err != nil || u.Host == "" || u.Path != "" || !slices.Contains([]string{"udp", "tcp", "tls"}, u.Scheme) {
-		return address{}, fmt.Errorf("listen.syslog: %q: want udp://, tcp:// or tls:// and [host]:port", spec)
+	if err != nil || u.Host == "" || u.Path != "" || !slices.Contains(schemes, u.Scheme) {
+		return address{}, fmt.Errorf("%s: %q: want %s and [host]:port", o.key(), spec, want)
 	}
 	_, port, err := net.SplitHostPort(u.Host)
 	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || port != strconv.FormatUint(n, 10) {
-		return address{}, fmt.Errorf("listen.syslog: %q: want a port from 0 to 65535 behind a colon", spec)
+		return address{}, fmt.Errorf("%s: %q: want a port from 0 to 65535 behind a colon", o.key(), spec)
 	}
 	return address{spec, u.Scheme, u.Host}, nil
 }

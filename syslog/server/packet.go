@@ -139,17 +139,23 @@ func (r *receiver) quiet(now time.Time) bool {
 // pass hands on the n datagrams of a read, as one batch with one string.
 func (r *receiver) pass(now time.Time, n int) {
 	p := r.server.policy.Load()
+	longest := int(p.limits.Message)
+	if r.server.whole {
+		longest = maxDatagram
+	}
 	r.server.count.datagrams.Add(uint64(n))
 	var texts [MaxBatch][]byte
 	used, total := 0, 0
 	for i := range n {
 		text, peer := r.socket.reader.at(i)
-		text = bytes.TrimRight(text, "\r\n\x00")
+		if !r.server.whole {
+			text = bytes.TrimRight(text, "\r\n\x00")
+		}
 		if !r.admit(peer, p, now) || len(text) == 0 {
 			continue
 		}
-		r.lines[used] = Line{Peer: peer, Truncated: len(text) > int(p.limits.Message)}
-		texts[used] = text[:min(len(text), int(p.limits.Message))]
+		r.lines[used] = Line{Peer: peer, Truncated: len(text) > longest}
+		texts[used] = text[:min(len(text), longest)]
 		total += len(texts[used])
 		used++
 	}

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -31,6 +32,7 @@ type Server struct {
 	conns   atomic.Uint64 // ids given
 
 	firstRecord time.Duration // as the constant, apart from tests
+	whole       bool          // Options.Datagrams
 
 	streams []*streamListener
 	packets []*packetSocket
@@ -63,7 +65,7 @@ func New(o Options, h Handler) (*Server, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{handler: h, log: log.With("component", "syslog")}
+	s := &Server{handler: h, log: log.With("component", strings.TrimPrefix(o.key(), "listen.")), whole: o.Datagrams}
 	s.notices.log = s.log
 	s.gate.open, s.gate.bySource = make(map[*visit]struct{}), make(map[netip.Addr]int)
 	s.firstRecord = firstRecord
@@ -96,11 +98,11 @@ func newPolicy(o Options) (*policy, error) {
 
 func (s *Server) bindAll(o Options) error {
 	for _, spec := range o.Listen {
-		a, err := parseSpec(spec)
+		a, err := o.parseSpec(spec)
 		if err != nil {
 			return err
 		}
-		if err := s.bind(a); err != nil {
+		if err := s.bind(a, o.key()); err != nil {
 			if !slices.Contains(o.Optional, spec) {
 				return err
 			}
@@ -108,36 +110,36 @@ func (s *Server) bindAll(o Options) error {
 		}
 	}
 	if len(o.Listen) > 0 && len(s.streams)+len(s.packets) == 0 {
-		return errors.New("listen.syslog: none of the listeners could be bound")
+		return fmt.Errorf("%s: none of the listeners could be bound", o.key())
 	}
 	return nil
 }
 
-func (s *Server) bind(a address) error {
+func (s *Server) bind(a address, key string) error {
 	if a.scheme == "udp" {
 		p, err := bindUDP(a, s.log)
 		if err != nil {
-			return bindError(a, err)
+			return bindError(a, key, err)
 		}
 		s.packets = append(s.packets, p)
 		return nil
 	}
 	l, err := net.Listen("tcp", a.host)
 	if err != nil {
-		return bindError(a, err)
+		return bindError(a, key, err)
 	}
 	s.streams = append(s.streams, &streamListener{l, a})
 	return nil
 }
 
 // bindError says what to do about a socket that cannot be bound.
-func bindError(a address, err error) error {
+func bindError(a address, key string, err error) error {
 	hint := "is the address one of this machine's?"
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		hint = "another program has this port: stop it, or choose another port in listen.syslog"
+		hint = "another program has this port: stop it, or choose another port in " + key
 	case errors.Is(err, fs.ErrPermission):
-		hint = "ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or choose another port in listen.syslog"
+		hint = "ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or choose another port in " + key
 	}
 	return fmt.Errorf("listen on %s: %w (%s)", a.spec, err, hint)
 }
