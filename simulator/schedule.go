@@ -35,6 +35,9 @@ type Traffic struct {
 	start   time.Time
 	end     time.Time
 
+	site     *Site
+	passages []passage // what the firewall lines tell of
+
 	play atomic.Pointer[playhead]
 }
 
@@ -48,6 +51,7 @@ func (s *Site) Traffic() *Traffic {
 	slices.SortStableFunc(sc.entries, func(a, b entry) int { return a.at.Compare(b.at) })
 	return &Traffic{
 		senders: sc.senders, entries: sc.entries, truth: sc.truth, start: sc.start, end: sc.end,
+		site: s, passages: sc.passages,
 	}
 }
 
@@ -88,9 +92,10 @@ type script struct {
 	resolver   int
 	edge       int
 
-	entries []entry
-	truth   Truth
-	account *account // of what is being told; nil: background
+	entries  []entry
+	passages []passage
+	truth    Truth
+	account  *account // of what is being told; nil: background
 }
 
 func newScript(s *Site) *script {
@@ -183,6 +188,7 @@ func (sc *script) connect(at time.Time, c connection) {
 		bytesOut: c.out, bytesIn: c.in, packetsOut: 3 + c.out/1400, packetsIn: 3 + c.in/1400,
 		end: [...]string{"FIN", "FIN", "RST", "TIMEOUT"}[sc.rng.IntN(4)],
 	}
+	sc.passages = append(sc.passages, passage{at.Truncate(time.Millisecond), c})
 	st := sc.senders[sender].style
 	sc.tell(at, sender, f.opened(st))
 	sc.tell(at.Add(c.lasts), sender, f.closed(st))

@@ -65,6 +65,7 @@ type VM struct {
 	Attributes   [][2]string // custom attributes, name and value
 
 	host     *Host
+	port     uint32     // of the Distributed Switch
 	reported netip.Addr // what the guest of a VM that was found reports
 }
 
@@ -247,7 +248,13 @@ func (vm *VM) put(h *Host) {
 	}
 	vm.host, vm.Host = h, h.Name
 	h.vms = append(h.vms, vm)
+	if vm.port == 0 {
+		vm.port = h.ports()
+	}
 }
+
+// ports is the next port of the switch for a VM of that host.
+func (h *Host) ports() uint32 { return uint32(100 + len(h.vms)) }
 
 // placeTwins gives the twin's clone the twin's address, on another host.
 func (s *Site) placeTwins() {
