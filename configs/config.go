@@ -55,7 +55,14 @@ type Config struct {
 // Listen is where vegress is spoken to.
 type Listen struct {
 	Syslog server.Options `mapstructure:",squash"`
+	IPFIX  []string       `mapstructure:"ipfix"` // sockets for flows: "udp://:4739"
 	HTTP   string         `mapstructure:"http"`
+}
+
+// Flows is what the server for flows needs: sockets of its own, and the sources
+// that may send syslog.
+func (l Listen) Flows() server.Options {
+	return server.Options{Listen: l.IPFIX, Key: "listen.ipfix", Datagrams: true, AllowedSources: l.Syslog.AllowedSources}
 }
 
 // Inventory is what is said of all vCenters together.
@@ -149,7 +156,7 @@ func decode(v *viper.Viper) (Config, error) {
 func (c *Config) Validate() error {
 	known := inventory.Options{VCenters: c.VCenters, Roles: c.Roles}
 	checks := []func() error{
-		c.validateOwn, c.Listen.Syslog.Validate, c.Limits.Validate, known.Validate,
+		c.validateOwn, c.Listen.Syslog.Validate, c.Listen.Flows().Validate, c.Limits.Validate, known.Validate,
 		c.Forward.Broker.Validate, c.Forward.Streams.Validate, c.Forward.Uplink.Validate,
 		func() error { _, err := egress.Compile(c.Egress); return err },
 		c.Evidence.Validate, c.validateRoles,

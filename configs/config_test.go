@@ -76,6 +76,7 @@ func TestRefused(t *testing.T) {
 		{"format", "log: {format: xml}", `log.format is "xml"`},
 		{"http", "listen: {http: nine}", `listen.http is "nine"`},
 		{"listener", `listen: {syslog: ["smtp://:25"]}`, "smtp://:25"},
+		{"flows", `listen: {ipfix: ["tcp://:4739"]}`, `listen.ipfix: "tcp://:4739": want udp://`},
 		{"source", "listen: {allowed_sources: [everybody]}", "everybody"},
 		{"exposed", "forward: {listen: 0.0.0.0:4222}", "0.0.0.0:4222"},
 		{"durability", "forward: {durability: maybe}", "maybe"},

@@ -57,7 +57,9 @@ type App struct {
 	inventory *inventory.Inventory
 	collector *collector
 	server    *server.Server
-	admin     net.Listener // nil: none
+	flows     *flowCollector // nil: none are received
+	exports   *server.Server // that receives flows; nil: none
+	admin     net.Listener   // nil: none
 
 	health   health
 	stopped  bool // the shards' queues are closed; guarded by collector.gate
@@ -160,6 +162,18 @@ func (a *App) background(ctx context.Context, parts *sync.WaitGroup) {
 func (a *App) listeners() []string {
 	var all []string
 	for _, addr := range a.server.Addrs() {
+		all = append(all, addr.Network()+"://"+addr.String())
+	}
+	return all
+}
+
+// flowListeners are the bound sockets for flows.
+func (a *App) flowListeners() []string {
+	if a.exports == nil {
+		return nil
+	}
+	var all []string
+	for _, addr := range a.exports.Addrs() {
 		all = append(all, addr.Network()+"://"+addr.String())
 	}
 	return all

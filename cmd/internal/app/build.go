@@ -15,6 +15,7 @@ import (
 	"github.com/vegress/vegress/forward/broker"
 	"github.com/vegress/vegress/syslog/server"
 	"github.com/vegress/vegress/vsphere/inventory"
+	"github.com/vegress/vegress/vsphere/ipfix"
 )
 
 const (
@@ -160,6 +161,9 @@ func (a *App) openListeners(context.Context) error {
 		return err
 	}
 	a.onStop("syslog sockets", func(context.Context) error { a.server.Close(); return nil })
+	if err := a.openFlows(); err != nil {
+		return err
+	}
 	if a.config.Listen.HTTP == "" {
 		return nil
 	}
@@ -168,6 +172,30 @@ func (a *App) openListeners(context.Context) error {
 	}
 	a.onStop("http socket", func(context.Context) error { return closeOnce(a.admin) })
 	return nil
+}
+
+// openFlows binds the sockets for flows, where there are any.
+func (a *App) openFlows() error {
+	o := a.flowOptions(&a.config)
+	if len(o.Listen) == 0 {
+		return nil
+	}
+	a.flows = &flowCollector{
+		collector: a.collector, options: ipfix.Options{MaxSkew: a.config.MaxSkew}, log: a.log.With("component", "ipfix"),
+	}
+	var err error
+	if a.exports, err = server.New(o, a.flows); err != nil {
+		return err
+	}
+	a.onStop("flow sockets", func(context.Context) error { a.exports.Close(); return nil })
+	return nil
+}
+
+// flowOptions is what the server for flows needs of a configuration.
+func (a *App) flowOptions(c *configs.Config) server.Options {
+	o := c.Listen.Flows()
+	o.Logger = a.log
+	return o
 }
 
 // serverOptions is what the syslog server needs of a configuration. Port 514

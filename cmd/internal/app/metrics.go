@@ -11,6 +11,7 @@ import (
 	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/forward"
 	"github.com/vegress/vegress/syslog"
+	"github.com/vegress/vegress/syslog/server"
 	"github.com/vegress/vegress/vsphere/inventory"
 )
 
@@ -30,13 +31,17 @@ type account struct {
 }
 
 func (a *App) account() account {
-	out := a.publisher.Stats()
+	out, flows := a.publisher.Stats(), a.flows.stats()
 	r := account{
 		Forwarded: out.Forwarded,
-		Dropped:   map[string]int64{"refused": out.Dropped.Refused, "closed": out.Dropped.Closed},
+		Dropped: map[string]int64{
+			"refused": out.Dropped.Refused, "closed": out.Dropped.Closed,
+			"no_template": flows.Dropped.NoTemplate, "malformed": flows.Dropped.Malformed,
+		},
+		Deduplicated: flows.Deduplicated,
 	}
 	r.Joined = a.collector.ledger.joined.Load()
-	r.Received = a.collector.ledger.received.Load()
+	r.Received = a.collector.ledger.received.Load() + flows.Received
 	r.InFlight = r.Received - r.Forwarded - r.Joined - r.Deduplicated
 	for _, n := range r.Dropped {
 		r.InFlight -= n
@@ -56,6 +61,7 @@ func (m metrics) Collect(to chan<- prometheus.Metric) {
 	m.account(s)
 	m.listeners(s)
 	m.decoding(s)
+	m.flows(s)
 	m.inventory(s)
 	m.analysis(s)
 	m.publishing(s)
@@ -97,7 +103,7 @@ func (m metrics) account(s scrape) {
 }
 
 func (m metrics) listeners(s scrape) {
-	st := m.app.server.Stats()
+	st := m.app.listenerStats()
 	s.counter("received_bytes_total", "Bytes of the records received.", float64(st.Bytes))
 	s.counter("datagrams_total", "UDP datagrams received.", float64(st.Datagrams))
 	s.counter("truncated_records_total", "Records cut at limits.message.", float64(st.Truncated))
@@ -116,6 +122,52 @@ func (m metrics) listeners(s scrape) {
 	if st.KernelDropsKnown {
 		s.counter("udp_kernel_drops_total", "Datagrams that the kernel dropped because the receive buffer was full.", float64(st.KernelDrops))
 	}
+}
+
+// listenerStats are those of all listeners, for syslog and for flows.
+func (a *App) listenerStats() server.Stats {
+	st := a.server.Stats()
+	if a.exports == nil {
+		return st
+	}
+	flows := a.exports.Stats()
+	st.Bytes += flows.Bytes
+	st.Datagrams += flows.Datagrams
+	st.ReadErrors += flows.ReadErrors
+	st.Refused.Datagrams += flows.Refused.Datagrams
+	st.KernelDrops += flows.KernelDrops
+	st.KernelDropsKnown = st.KernelDropsKnown || flows.KernelDropsKnown
+	return st
+}
+
+// flows are the metrics of exported flows, where they are received. None has a
+// label for the exporter: the network chooses who that is.
+func (m metrics) flows(s scrape) {
+	if m.app.exports == nil {
+		return
+	}
+	st := m.app.flows.stats()
+	s.counter("ipfix_messages_total", "Datagrams of exporters.", float64(st.Messages))
+	s.counter("ipfix_flows_total", "Data records that are flows, second reports included.", float64(st.Received-st.Dropped.NoTemplate-st.Dropped.Malformed))
+	s.counter("ipfix_duplicates_total", "Second reports of a flow.", float64(st.Deduplicated))
+	s.counter("ipfix_other_records_total", "Data records that are no flows.", float64(st.Other))
+	for reason, n := range st.Malformed {
+		s.counter("ipfix_malformed_total", "Messages and sets that make no sense, by reason.", float64(n), "reason", reason)
+	}
+	s.gauge("ipfix_exporters", "Exporters known, with their observation domains.", float64(st.Exporters))
+	s.gauge("ipfix_templates", "Templates known.", float64(st.Templates))
+	s.counter("ipfix_templates_forgotten_total", "Templates given up for newer ones.", float64(st.Forgotten))
+	s.counter("ipfix_templates_refused_total", "Templates that no record can have.", float64(st.Refused))
+	s.gauge("ipfix_held_sets", "Data sets that wait for their template.", float64(st.Held))
+	s.gauge("ipfix_held_bytes", "Memory of the data sets that wait.", float64(st.HeldBytes))
+	for reason, n := range st.Undecoded {
+		s.counter("ipfix_undecoded_sets_total", "Data sets given up without their template, by reason.", float64(n), "reason", reason)
+	}
+	s.counter("ipfix_lost_records_total", "Records that did not come, by the sequence numbers of IPFIX.", float64(st.LostRecords))
+	s.counter("ipfix_lost_messages_total", "Messages that did not come, by the sequence numbers of NetFlow.", float64(st.LostMessages))
+	s.counter("ipfix_late_messages_total", "Messages that came after later ones.", float64(st.Late))
+	s.counter("ipfix_restarts_total", "Sequences that began anew.", float64(st.Restarts))
+	s.counter("ipfix_kernel_drops_total", "Datagrams of exporters that the kernel dropped.", float64(m.app.exports.Stats().KernelDrops))
 }
 
 func (m metrics) decoding(s scrape) {

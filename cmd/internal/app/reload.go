@@ -51,6 +51,12 @@ func (a *App) reload(c configs.Config) error {
 	if err := a.server.Reload(a.serverOptions(&c)); err != nil {
 		return err
 	}
+	if a.exports != nil {
+		o := a.flowOptions(&c)
+		if err := a.exports.Reload(o); err != nil {
+			return err
+		}
+	}
 	if err := a.inventory.SetRoles(p.roles); err != nil {
 		return err
 	}
@@ -73,6 +79,7 @@ func (a *App) restartKeys(c *configs.Config) []string {
 		{"collector", was.Collector, c.Collector},
 		{"max_skew", was.MaxSkew, c.MaxSkew},
 		{"listen.syslog", was.Listen.Syslog.Listen, c.Listen.Syslog.Listen},
+		{"listen.ipfix", was.Listen.IPFIX, c.Listen.IPFIX},
 		{"listen.http", was.Listen.HTTP, c.Listen.HTTP},
 		{"vcenters", was.VCenters, c.VCenters},
 		{"inventory", was.Inventory, c.Inventory},

@@ -23,11 +23,13 @@ func newReplayCommand(std Streams) *cobra.Command {
 		Use:   "replay FILE...",
 		Short: "Run the whole pipeline over files",
 		Long: `Replay reads recorded syslog, one record a line ("-" is standard input; gzip is
-unpacked), and writes what the service would have forwarded: events and findings
+unpacked), or with --source ipfix exported flows: messages of IPFIX or NetFlow 9
+as they were sent, or a packet capture (pcap, pcapng) of them. It writes what the service would have forwarded: events and findings
 as OCSF JSON, one object a line, in the order of the input. A summary goes to
 standard error. The same input gives the same bytes, always.`,
 		Example: `  vegress replay esx01.log
   vegress replay --inventory inventory.json --config vegress.yaml *.log.gz
+  vegress replay --source ipfix --inventory inventory.json flows.pcap
   zcat esx01.log.gz | vegress replay --output findings -`,
 		Args: argCount(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
@@ -35,7 +37,7 @@ standard error. The same input gives the same bytes, always.`,
 		},
 	}
 	cmd.Flags().StringVar(&flags.config, "config", "", "configuration `file` (roles, justifications, networks, catalogue)")
-	cmd.Flags().StringVar(&flags.source, "source", "auto", "what the files hold: auto or syslog")
+	cmd.Flags().StringVar(&flags.source, "source", "auto", "what the files hold: auto or syslog (lines), or ipfix (flow messages, or a packet capture)")
 	cmd.Flags().StringVar(&flags.inventory, "inventory", "", "inventory `file`, as \"vegress inventory export\" writes it")
 	cmd.Flags().StringSliceVar(&flags.output, "output", []string{"events", "findings"}, "what to write")
 	cmd.Flags().StringVar(&flags.reference, "reference-time", "", "RFC 3339 time near which records without a year lie (default: the file's modification time)")
@@ -53,6 +55,7 @@ type replaySummary struct {
 	Plain      uint64            `json:"plain"`      // other messages of known programs
 	Unknown    uint64            `json:"unknown"`    // of no known program
 	Findings   int64             `json:"findings"`   // revisions of findings
+	Flows      *flowSummary      `json:"flows,omitempty"`
 }
 
 func replay(ctx context.Context, std Streams, flags replayFlags, files []string) error {
@@ -76,8 +79,8 @@ func replay(ctx context.Context, std Streams, flags replayFlags, files []string)
 }
 
 func (f *replayFlags) check() (reference time.Time, err error) {
-	if f.source != "auto" && f.source != "syslog" {
-		return reference, fmt.Errorf("--source is %q: must be auto or syslog", f.source)
+	if f.source != "auto" && f.source != "syslog" && f.source != sourceIPFIX {
+		return reference, fmt.Errorf("--source is %q: must be auto, syslog or ipfix", f.source)
 	}
 	for _, what := range f.output {
 		if what != "events" && what != "findings" {

@@ -23,6 +23,7 @@ import (
 	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/syslog"
 	"github.com/vegress/vegress/vsphere"
+	"github.com/vegress/vegress/vsphere/ipfix"
 )
 
 // replayer is the pipeline in one goroutine. Order is the input's: an event
@@ -45,6 +46,8 @@ type replayer struct {
 	latest  time.Time // of the records so far; stands in where a record has no time
 	waiting waiting
 	summary replaySummary
+
+	flows *ipfix.Decoder // nil: the files hold lines
 }
 
 // reach is how many records later the pieces of a record may still come.
@@ -66,6 +69,9 @@ func newReplayer(out io.Writer, flags replayFlags) (*replayer, error) {
 		decoder:  newDecoder(vsphere.Options{Replay: true}),
 		enrich:   func(*event.Event) {},
 		analysis: newAnalysis(policy),
+	}
+	if flags.source == sourceIPFIX {
+		r.flows = ipfix.New(ipfix.Options{Replay: true})
 	}
 	if flags.inventory == "" {
 		return r, nil
@@ -98,7 +104,11 @@ func (r *replayer) file(ctx context.Context, stdin io.Reader, name string, refer
 	if r.latest.IsZero() {
 		r.latest = reference
 	}
-	if err := r.records(ctx, in); err != nil {
+	read := r.records
+	if r.flows != nil {
+		read = r.messages
+	}
+	if err := read(ctx, in); err != nil {
 		return fmt.Errorf("replay %s: %w", name, err)
 	}
 	return nil
@@ -251,6 +261,9 @@ func (r *replayer) write(line []byte) {
 // finish lets out what is still held, and the last word of each finding.
 func (r *replayer) finish() error {
 	r.pieces.Flush(r.message)
+	if r.flows != nil {
+		r.flows.Close()
+	}
 	for len(r.waiting) > 0 {
 		r.emit(heap.Pop(&r.waiting).(waitingEvent).ev)
 	}
@@ -265,6 +278,7 @@ func (r *replayer) summarize(to io.Writer, asJSON bool) error {
 	s := r.summary
 	s.Records, s.Joined = r.ledger.received.Load(), r.ledger.joined.Load()
 	s.Malformed = r.ledger.flawCounts()
+	r.countFlows(&s)
 	decoded := r.decoder.Stats()
 	maps.DeleteFunc(decoded.Recognized, func(_ string, n uint64) bool { return n == 0 })
 	s.Recognized, s.Unknown = decoded.Recognized, decoded.Unknown
@@ -282,6 +296,9 @@ func (r *replayer) summarize(to io.Writer, asJSON bool) error {
 	if err == nil && len(known) > 0 {
 		_, err = fmt.Fprintf(to, "recognized: %s; other lines of known programs: %d; of unknown programs: %d\n",
 			strings.Join(known, ", "), s.Plain, s.Unknown)
+	}
+	if err == nil && s.Flows != nil {
+		_, err = fmt.Fprintln(to, s.Flows)
 	}
 	if err == nil && len(s.Malformed) > 0 {
 		_, err = fmt.Fprintf(to, "malformed envelopes: %v\n", s.Malformed)

@@ -19,6 +19,7 @@ func newRunCommand(std Streams) *cobra.Command {
 	var file string
 	var listen []string
 	var dataDir string
+	var flows bool
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the service",
@@ -37,6 +38,9 @@ stops; a second one ends at once.`,
 			if cmd.Flags().Changed("listen") {
 				overrides["listen.syslog"] = listen
 			}
+			if flows {
+				overrides["listen.ipfix"] = []string{defaultFlows}
+			}
 			if cmd.Flags().Changed("data-dir") {
 				overrides["data_dir"] = dataDir
 			}
@@ -44,10 +48,14 @@ stops; a second one ends at once.`,
 		},
 	}
 	configFlag(cmd, &file)
+	cmd.Flags().BoolVar(&flows, "ipfix", false, "take flows (IPFIX, NetFlow 9) at "+defaultFlows+", instead of where listen.ipfix says")
 	cmd.Flags().StringSliceVar(&listen, "listen", nil, "syslog `addresses` instead of the configured ones: udp://host:port, tcp://.., tls://..")
 	cmd.Flags().StringVar(&dataDir, "data-dir", "", "`folder` for the streams and the inventory's snapshot")
 	return cmd
 }
+
+// defaultFlows is where --ipfix listens: the port that IANA gave IPFIX.
+const defaultFlows = "udp://:4739"
 
 // collectEvery lets the heap grow to three times what is live before garbage is
 // collected: little is live, and half the collections are saved. GOGC in the

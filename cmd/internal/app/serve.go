@@ -48,15 +48,28 @@ func (a *App) serve(ctx context.Context) error {
 	drained := a.boundDrain(ctx)
 	if ctx.Err() == nil {
 		a.health.ready.Store(true)
-		a.log.Info("ready", "syslog", a.listeners(), "nats", a.broker.ClientURL(), "http", a.adminAddr())
+		a.log.Info("ready", "syslog", a.listeners(), "ipfix", a.flowListeners(), "nats", a.broker.ClientURL(), "http", a.adminAddr())
 	}
-	err := a.server.Run(ctx)
+	err := a.receive(ctx)
 	a.health.ready.Store(false)
 	a.log.Info("stopping", "in_flight", a.account().InFlight)
 	a.closeQueues()
 	shards.Wait()
 	err = errors.Join(err, a.publisher.Flush(context.Background())) // ends: see boundDrain
 	return errors.Join(err, drained())
+}
+
+// receive runs the listeners until ctx ends and everything is read.
+func (a *App) receive(ctx context.Context) error {
+	if a.exports == nil {
+		return a.server.Run(ctx)
+	}
+	var flows sync.WaitGroup
+	var err error
+	flows.Go(func() { err = a.exports.Run(ctx) })
+	other := a.server.Run(ctx)
+	flows.Wait()
+	return errors.Join(other, err)
 }
 
 // boundDrain keeps the drain that begins when ctx ends within its time: a
