@@ -99,7 +99,7 @@ func domain(host string) string {
 func (s *sample) event() *event.Event {
 	ev := &event.Event{
 		Class:    event.NetworkActivity,
-		Activity: map[string]event.Activity{"": event.NetworkOpen, "close": event.NetworkClose, "refuse": event.NetworkRefuse, "fail": event.NetworkFail}[s.Activity],
+		Activity: map[string]event.Activity{"": event.NetworkOpen, "close": event.NetworkClose, "refuse": event.NetworkRefuse, "fail": event.NetworkFail, "traffic": event.NetworkTraffic}[s.Activity],
 		Time:     s.At, Start: s.Start, UID: "uid-" + s.Name, LogName: s.Log, Raw: "raw " + s.Name,
 		Device: event.Device{Hostname: "esx01.corp.example"},
 		Src:    event.Endpoint{IP: addr(s.Src, "10.1.2.3"), Port: 40000},
@@ -311,6 +311,29 @@ func TestCloseAfterWindow(t *testing.T) {
 		t.Errorf("verdicts %d, %d", v[1].Verdict, v[2].Verdict)
 	}
 	if len(found) != 1 || found[0].BytesOut != 400e9 {
+		t.Errorf("%d findings", len(found))
+	}
+}
+
+// A switch tells of a connection in records of a minute each. What began in its
+// window is justified as long as it goes on; after a pause it is another one.
+func TestFlowAfterWindow(t *testing.T) {
+	d := egress.New(policy(t, options(t)), domain, nil)
+	record := func(when string) sample {
+		end := at(when)
+		return sample{Roles: []string{"backup"}, At: end, Start: end.Add(-time.Minute), Activity: "traffic", Sent: 1e9}
+	}
+	// The window ends at 06:00 in Berlin, which is 05:00 UTC.
+	found, v := run(t, d, record("2026-11-24T04:59:30Z"), record("2026-11-24T05:00:30Z"), record("2026-11-24T05:09:30Z"),
+		record("2026-11-24T05:40:00Z"), record("2026-11-24T05:41:00Z"))
+	for i, want := range []event.Verdict{
+		event.VerdictJustified, event.VerdictJustified, event.VerdictJustified, event.VerdictUnjustified, event.VerdictUnjustified,
+	} {
+		if v[i].Verdict != want {
+			t.Errorf("record %d: verdict %d, want %d", i, v[i].Verdict, want)
+		}
+	}
+	if len(found) == 0 || found[0].BytesOut < 1e9 {
 		t.Errorf("%d findings", len(found))
 	}
 }

@@ -38,10 +38,11 @@ type connection struct {
 	protocol uint8
 }
 
-// opened is whose a justified connection was, and since when.
+// opened is whose a justified connection was, since when, and when it was last
+// heard of. Times are Unix seconds.
 type opened struct {
-	entity event.Entity
-	at     int64 // Unix seconds
+	entity   event.Entity
+	at, last int64
 }
 
 // judge decides about a connection of a to t. Who it was comes first: a
@@ -246,7 +247,13 @@ func (d *Detector) affordable(ev *event.Event, r *rule, v *verdict) bool {
 // openedAt is the moment by which windows are judged: when the connection was
 // opened, where the event or one before it says so. A backup that ends after
 // its window, and is logged then, began within it.
+//
+// A switch begins a flow's record anew each time that it reported it: a record
+// that follows soon upon the one before it goes on with the same connection.
 func (d *Detector) openedAt(ev *event.Event, t *target) int64 {
+	if ev.Class == event.NetworkActivity && ev.Activity == event.NetworkTraffic {
+		return d.flowOpenedAt(ev, t)
+	}
 	if !ev.Start.IsZero() {
 		return ev.Start.Unix()
 	}
@@ -258,11 +265,28 @@ func (d *Detector) openedAt(ev *event.Event, t *target) int64 {
 	return ev.Time.Unix()
 }
 
+// longestPause is more than a switch may wait between two records of a
+// connection that goes on.
+const longestPause = int64(10 * time.Minute / time.Second)
+
+func (d *Detector) flowOpenedAt(ev *event.Event, t *target) int64 {
+	start := ev.Time.Unix()
+	if !ev.Start.IsZero() {
+		start = ev.Start.Unix()
+	}
+	if o, ok := d.opened.Get(connectionOf(ev, t)); ok && start-o.last <= longestPause && o.entity == ev.Entity() {
+		return min(start, o.at)
+	}
+	return start
+}
+
 // remember keeps when a justified connection was opened, for openedAt, where
 // that matters. Its end, and any other opening of the same addresses and ports,
 // whoever's, ends that: what a later record ends is not what was justified.
 func (d *Detector) remember(ev *event.Event, t *target, v *verdict) {
-	if ev.Activity != event.NetworkOpen && ev.Activity != event.NetworkClose {
+	switch ev.Activity {
+	case event.NetworkOpen, event.NetworkClose, event.NetworkTraffic:
+	default:
 		return
 	}
 	limited := v.Verdict == event.VerdictJustified && (!v.From.IsZero() || !v.rule.expires.IsZero())
@@ -276,7 +300,7 @@ func (d *Detector) remember(ev *event.Event, t *target, v *verdict) {
 	} else {
 		who.Key = strings.Clone(who.Key)
 	}
-	d.opened.Put(k, opened{entity: who, at: v.at})
+	d.opened.Put(k, opened{entity: who, at: v.at, last: ev.Time.Unix()})
 }
 
 func connectionOf(ev *event.Event, t *target) connection {
