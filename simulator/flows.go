@@ -23,6 +23,9 @@ type FlowOptions struct {
 	LoseTemplates int
 	// LoseMessages loses every n-th message with records; 0: none.
 	LoseMessages int
+	// Gather is how long a message gathers records, unless it is full before; 0:
+	// five seconds.
+	Gather time.Duration
 }
 
 // Flows is what the hosts of a Site export in the night of a Traffic: the same
@@ -191,6 +194,7 @@ type batch struct {
 	set     []byte
 	id      uint16
 	records int
+	twice   int // second reports among them
 }
 
 func (b *batch) close() {
@@ -236,13 +240,14 @@ func (f *Flows) export(index int, e *exporter, start time.Time, reports []report
 			}
 		} else {
 			f.truth.Records += b.records
+			f.truth.Duplicates += b.twice
 			f.send(index, e, b.at, m)
 		}
 		b = batch{}
 	}
 	for i := range reports {
 		r := &reports[i]
-		if b.records > 0 && (r.at.Sub(b.at) > exportEvery || len(b.sets)+len(b.set) > exportBytes) {
+		if b.records > 0 && (r.at.Sub(b.at) > cmp.Or(o.Gather, exportEvery) || len(b.sets)+len(b.set) > exportBytes) {
 			flush()
 		}
 		f.add(&b, e, r)
@@ -269,7 +274,7 @@ func (f *Flows) add(b *batch, e *exporter, r *report) {
 		second.in.number, second.out.number = r.in.number+1000, r.out.number+1000
 		b.set = e.append(b.set, t, &second)
 		b.records++
-		f.truth.Duplicates++
+		b.twice++
 	}
 }
 

@@ -70,6 +70,7 @@ type Decoder struct {
 	now      time.Time // of the latest message
 	swept    time.Time
 
+	header header // of the message that is read
 	record Record
 	texts  texts
 }
@@ -120,7 +121,8 @@ func (d *Decoder) Decode(m Message, take func(*Record)) {
 	d.sweep()
 	s := d.session(sessionKey{peer: m.Peer, domain: h.domain, version: h.version})
 	s.last = d.now
-	d.message(s, &h, body, take)
+	d.header = h
+	d.message(s, &d.header, body, take)
 }
 
 // malformed counts a message, or the rest of a set, that makes no sense: one

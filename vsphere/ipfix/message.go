@@ -141,7 +141,10 @@ func (d *Decoder) flow(s *session, h *header, l *layout, raw string, take func(*
 		d.count.deduplicated.Add(1)
 		return
 	}
-	s.proved = true
+	if !s.proved {
+		s.proved = true
+		d.sessions.touch(s)
+	}
 	take(r)
 }
 

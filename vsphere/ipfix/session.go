@@ -51,7 +51,7 @@ func (ss *sessions) init() { ss.known = make(map[sessionKey]*session) }
 // session finds the session, or begins it.
 func (d *Decoder) session(k sessionKey) *session {
 	ss := &d.sessions
-	if s := ss.recent; s != nil && s.key == k && s.good == s.proved {
+	if s := ss.recent; s != nil && s.key == k {
 		return s
 	}
 	s := ss.known[k]
