@@ -63,6 +63,48 @@ func benchmarkService(b *testing.B, network string, connections int, config stri
 	p.terminate()
 }
 
+// BenchmarkFlows is BenchmarkService for flow records over UDP, about fourteen in
+// a datagram, at a rate that the process can take:
+//
+//	go test -run '^$' -bench Flows -benchtime 500000x ./cmd/internal/app
+func BenchmarkFlows(b *testing.B) {
+	for _, rate := range []int{2000, 5000, 10000} { // datagrams a second
+		b.Run(strconv.Itoa(rate), func(b *testing.B) { benchmarkFlows(b, rate) })
+	}
+}
+
+func benchmarkFlows(b *testing.B, rate int) {
+	estate, vcenter := openEstate(b)
+	flows := estate.Site.Traffic().Flows(simulator.FlowOptions{Gather: time.Hour})
+	p := spawn(b, b.TempDir(), "max_skew: 24h\nlisten: {ipfix: [\"udp://127.0.0.1:0\"]}\n"+vcenter+estate.Site.Config())
+	cpu := cpuTime(b, p.cmd.Process.Pid)
+	began := time.Now()
+	b.ResetTimer()
+	sent, records, bytes := int64(0), 0, int64(0)
+	for records < b.N { // each time from other sockets: other exporters
+		counts, err := flows.Play(b.Context(), p.flows[0], rate)
+		if err != nil {
+			b.Fatal(err)
+		}
+		sent, bytes, records = sent+counts.Records, bytes+counts.Bytes, records+flows.Truth().Records
+	}
+	a := p.account()
+	for last := int64(-1); a.Received < int64(records) && a.Received > last || a.InFlight > 0; a = p.account() {
+		last = a.Received
+		time.Sleep(300 * time.Millisecond)
+	}
+	b.StopTimer()
+	took := time.Since(began)
+	used := cpuTime(b, p.cmd.Process.Pid) - cpu
+	b.ReportMetric(float64(used.Nanoseconds())/1e3/float64(a.Received), "cpu-us/record")
+	b.ReportMetric(float64(a.Received)/took.Seconds(), "records/s")
+	b.ReportMetric(float64(records)/float64(sent), "records/datagram")
+	b.ReportMetric(float64(int64(records)-a.Received), "lost")
+	b.ReportMetric(peakMemory(b, p.cmd.Process.Pid), "peak-MB")
+	b.SetBytes(bytes / int64(records))
+	p.terminate()
+}
+
 // cpuTime is what a process has used, user and system, by proc_pid_stat(5).
 func cpuTime(b *testing.B, pid int) time.Duration {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

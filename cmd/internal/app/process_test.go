@@ -25,6 +25,7 @@ type process struct {
 	tb     testing.TB
 	cmd    *exec.Cmd
 	syslog []string // "tcp://127.0.0.1:port" first, then udp
+	flows  []string // "udp://127.0.0.1:port", where they are taken
 	nats   string
 	http   string
 	log    lockedBuffer
@@ -75,10 +76,11 @@ func (p *process) read(lines *bufio.Scanner, ready chan struct{}) {
 		var line struct {
 			Msg        string
 			Syslog     []string
+			IPFIX      []string
 			Nats, HTTP string
 		}
 		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "ready" {
-			p.syslog, p.nats, p.http = line.Syslog, line.Nats, line.HTTP
+			p.syslog, p.flows, p.nats, p.http = line.Syslog, line.IPFIX, line.Nats, line.HTTP
 			close(ready)
 		}
 	}
