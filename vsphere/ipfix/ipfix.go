@@ -169,8 +169,7 @@ func (d *Decoder) sweep() {
 	d.twins.turn(d.now)
 }
 
-// Record is one data record that is a flow. Its members are what flows have in
-// common; Event says the rest.
+// Record is one data record that is a flow; Fill makes an event of it.
 type Record struct {
 	Raw string // as it came
 
