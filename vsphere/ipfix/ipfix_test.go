@@ -271,6 +271,39 @@ func TestHeld(t *testing.T) {
 	}
 }
 
+// TestOtherPort: an exporter may send from another port each time. Its templates
+// hold for all of them, in whatever order they come, unless two disagree: then
+// more than one host has that address.
+func TestOtherPort(t *testing.T) {
+	d := ipfix.New(ipfix.Options{})
+	from := func(port uint16, m string) (flows int) {
+		d.Decode(ipfix.Message{Data: m, Peer: netip.AddrPortFrom(exporter.Addr(), port), Received: now}, func(*ipfix.Record) { flows++ })
+		return flows
+	}
+	if n := from(1, message(now, 0, 0, set(256, recent(1)))); n != 0 {
+		t.Errorf("%d flows before any template", n)
+	}
+	if n := from(2, message(now, 0, 0, set(2, plain))); n != 1 {
+		t.Errorf("%d flows of another port with the template, want 1", n)
+	}
+	if n := from(3, message(now, 0, 0, set(256, recent(3), recent(4), []byte{0, 0}))); n != 2 {
+		t.Errorf("%d flows after the template of another port, want 2", n)
+	}
+	if n := from(4, message(now, 0, 0, set(256, recent(5)[1:]))); n != 0 {
+		t.Errorf("%d flows in data that does not fit", n)
+	}
+	other := template(256, 8, 4, 12, 4, 1, 8)
+	if n := from(5, message(now, 0, 0, set(2, other))); n != 0 {
+		t.Errorf("%d flows of another host's template", n)
+	}
+	if n := from(6, message(now, 0, 0, set(256, recent(6)))); n != 0 {
+		t.Errorf("%d flows by a template that two disagree on", n)
+	}
+	if st := d.Stats(); st.Held != 2 || st.Received != 3 {
+		t.Errorf("%+v", st)
+	}
+}
+
 // TestMalformed: what makes no sense is counted, what is good around it is not
 // lost, and nobody crashes.
 func TestMalformed(t *testing.T) {
@@ -362,6 +395,15 @@ func TestBounds(t *testing.T) {
 	// Whoever was heard of before, with flows, is not pushed out by it.
 	if got := decoded(d, now, message(now, 1, 0, set(256, recent(3)))); len(got) != 1 {
 		t.Error("an exporter with flows was forgotten for others without")
+	}
+	for port := range uint16(20_000) { // one address, from many ports
+		d.Decode(ipfix.Message{
+			Data: message(now, 0, 5, set(2, template(256+port%999, wide...)), set(300+port%7, make([]byte, 250))),
+			Peer: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.99"), port), Received: now,
+		}, func(*ipfix.Record) {})
+	}
+	if st := d.Stats(); st.Exporters > 8192 || st.Templates > 1<<19/250+256 {
+		t.Errorf("%+v", st)
 	}
 	d.Close()
 	d.Idle(now.Add(3 * time.Hour))

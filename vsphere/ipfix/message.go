@@ -96,6 +96,9 @@ func (d *Decoder) set(s *session, h *header, id uint16, data string, take func(*
 	case id >= firstDataSet:
 		t := s.templates[id]
 		if t == nil {
+			t = d.borrow(s, id, data)
+		}
+		if t == nil {
 			d.hold(s, h, id, data)
 			return 0, false
 		}

@@ -3,13 +3,14 @@ package ipfix
 import (
 	"container/list"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
 
 // sessionKey is whose templates and sequence numbers they are. A port belongs
 // to it: many hosts share one address where a switch was given its own, or
-// behind NAT.
+// behind NAT. See kin.go for templates that came by another port.
 type sessionKey struct {
 	peer    netip.AddrPort
 	domain  uint32
@@ -40,13 +41,16 @@ type session struct {
 // whom a flow was decoded are kept before those that only say that they exist.
 type sessions struct {
 	known          map[sessionKey]*session
+	kin            map[kinKey][]*session
 	proven, others list.List
 	given          uint64 // ids
 	fields         int    // of all templates
 	recent         *session
 }
 
-func (ss *sessions) init() { ss.known = make(map[sessionKey]*session) }
+func (ss *sessions) init() {
+	ss.known, ss.kin = make(map[sessionKey]*session), make(map[kinKey][]*session)
+}
 
 // session finds the session, or begins it.
 func (d *Decoder) session(k sessionKey) *session {
@@ -66,12 +70,13 @@ func (d *Decoder) session(k sessionKey) *session {
 func (d *Decoder) begin(k sessionKey) *session {
 	ss := &d.sessions
 	if len(ss.known) >= maxSessions {
-		d.end(ss.oldest())
+		d.end(ss.oldest(nil))
 	}
 	k.peer = netip.AddrPortFrom(k.peer.Addr().WithZone(strings.Clone(k.peer.Addr().Zone())), k.peer.Port())
 	ss.given++
 	s := &session{key: k, id: ss.given, templates: make(map[uint16]*template)}
 	ss.known[k] = s
+	ss.kin[k.kin()] = append(ss.kin[k.kin()], s)
 	s.place = ss.others.PushBack(s)
 	d.count.exporters.Store(int64(len(ss.known)))
 	return s
@@ -90,12 +95,17 @@ func (ss *sessions) touch(s *session) {
 	}
 }
 
-// oldest is the session to give up for another one. There is one.
-func (ss *sessions) oldest() *session {
-	if e := ss.others.Front(); e != nil {
-		return e.Value.(*session)
+// oldest is the session to give up for others, but not s, nor the one whose
+// message is read; nil: there is none.
+func (ss *sessions) oldest(s *session) *session {
+	for _, l := range []*list.List{&ss.others, &ss.proven} {
+		for e := l.Front(); e != nil; e = e.Next() {
+			if o := e.Value.(*session); o != s && o != ss.recent {
+				return o
+			}
+		}
 	}
-	return ss.proven.Front().Value.(*session)
+	return nil
 }
 
 // end forgets a session with all that is kept for it.
@@ -113,6 +123,10 @@ func (d *Decoder) end(s *session) {
 		ss.others.Remove(s.place)
 	}
 	delete(ss.known, s.key)
+	k := s.key.kin()
+	if ss.kin[k] = slices.DeleteFunc(ss.kin[k], func(o *session) bool { return o == s }); len(ss.kin[k]) == 0 {
+		delete(ss.kin, k)
+	}
 	if ss.recent == s {
 		ss.recent = nil
 	}

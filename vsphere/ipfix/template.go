@@ -78,13 +78,19 @@ func (d *Decoder) learn(s *session, id uint16, fields []netflow.Field, flows boo
 	if old := s.templates[id]; old != nil && old.layout == l {
 		old.used = d.now
 	} else {
-		d.drop(s, id)
-		d.makeRoom(s, len(l.fields))
-		s.templates[id] = &template{layout: l, used: d.now}
-		d.sessions.fields += len(l.fields)
-		d.count.templates.Add(1)
+		d.keep(s, id, l)
 	}
 	d.decodeHeld(s, id, take)
+	d.lend(s, id, take)
+}
+
+// keep puts a template in the place of the one that has its number.
+func (d *Decoder) keep(s *session, id uint16, l *layout) {
+	d.drop(s, id)
+	d.makeRoom(s, len(l.fields))
+	s.templates[id] = &template{layout: l, used: d.now}
+	d.sessions.fields += len(l.fields)
+	d.count.templates.Add(1)
 }
 
 // drop forgets a template, if it is known.
@@ -106,8 +112,8 @@ func (d *Decoder) makeRoom(s *session, fields int) {
 		d.count.forgotten.Add(1)
 	}
 	for d.sessions.fields+fields > maxFields {
-		oldest := d.sessions.oldest()
-		if oldest == s { // the only one that has any: it is bounded by itself
+		oldest := d.sessions.oldest(s)
+		if oldest == nil { // what is left is bounded by itself
 			return
 		}
 		d.count.forgotten.Add(int64(len(oldest.templates)))
