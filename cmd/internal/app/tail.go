@@ -158,7 +158,7 @@ func clockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z
 // they are asked for.
 func printFinding(to io.Writer, f *event.Finding, withReasons bool) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %-13s %-11s %s  [%s]\n", clockTime(f.LastSeen), f.Severity, activityWord(f), plain(f.Title), plain(f.Analytic.UID))
+	fmt.Fprintf(&b, "%s  %-13s %-11s %s  [%s %.8s]\n", clockTime(f.LastSeen), f.Severity, activityWord(f), plain(f.Title), plain(f.Analytic.UID), plain(f.UID))
 	if f.Activity == event.FindingCreate || withReasons {
 		for _, sentence := range f.Explanation {
 			fmt.Fprintf(&b, "    - %s\n", plain(sentence))
