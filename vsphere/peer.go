@@ -292,17 +292,36 @@ func portAfter(s string, ep *event.Endpoint) int {
 	return n
 }
 
-// namedPeers are the words that a peer's name follows.
+// namedPeers are the words that a peer's name follows, behind "onnect".
 var namedPeers = [...]struct {
 	mark string
 	role role
 }{
-	{"onnect to ", roleTarget},
-	{"onnected to ", roleTarget},
-	{"onnecting to ", roleTarget},
-	{"onnection to ", roleTarget},
-	{"onnection with ", roleTarget},
-	{"onnection from ", roleSource},
+	{" to ", roleTarget},
+	{"ed to ", roleTarget},
+	{"ing to ", roleTarget},
+	{"ion to ", roleTarget},
+	{"ion with ", roleTarget},
+	{"ion from ", roleSource},
+}
+
+// afterPeerWords gives what follows the first of each of namedPeers in text;
+// empty: text has it not, or ends with it. The text is searched once for what
+// all of them begin with.
+func afterPeerWords(text string) (rests [len(namedPeers)]string, any bool) {
+	const stem = "onnect"
+	for {
+		i := strings.Index(text, stem)
+		if i < 0 {
+			return rests, any
+		}
+		text = text[i+len(stem):]
+		for k := range namedPeers {
+			if rest, ok := strings.CutPrefix(text, namedPeers[k].mark); ok && rests[k] == "" {
+				rests[k], any = rest, true
+			}
+		}
+	}
 }
 
 // loginWords are what a text says that is about a login.
@@ -326,12 +345,12 @@ const maxNouns = 3
 // namedPeer takes a peer that is named by its host name, with or without its
 // address: "Failed to connect to domain controller dc1.example.com (10.0.0.3)".
 func namedPeer(text string, ev *event.Event) {
-	if !strings.Contains(text, "onnect") {
+	rests, any := afterPeerWords(text)
+	if !any {
 		return
 	}
-	for i := range namedPeers {
-		_, rest, ok := strings.Cut(text, namedPeers[i].mark)
-		if !ok {
+	for i, rest := range rests {
+		if rest == "" {
 			continue
 		}
 		ep := &ev.Dst
@@ -437,7 +456,7 @@ func outcomeOf(text string) (event.Activity, event.Status) {
 // account finds, in a text of no known form, the account that it names, and
 // says whether ev has one of the text.
 func account(text string, ev *event.Event) bool {
-	if ev.User.Name != "" || !strings.Contains(text, "ser") && !strings.Contains(text, "acct=") && !strings.Contains(text, "principal [") {
+	if ev.User.Name != "" || !namesUser(text) && !strings.Contains(text, "acct=") && !strings.Contains(text, "principal [") {
 		return ev.User.Name != "" && ev.Src.IP.IsValid()
 	}
 	if who, ok := Between(text, "User {Name: ", "}"); ok {
@@ -460,6 +479,22 @@ func account(text string, ev *event.Event) bool {
 		}
 	}
 	return false
+}
+
+// namesUser is false when text surely has none of account's marks with "ser":
+// most texts that speak of a "server" or a "service" name no user.
+func namesUser(text string) bool {
+	for {
+		i := strings.Index(text, "ser")
+		if i < 0 || i+len("ser") == len(text) {
+			return false
+		}
+		text = text[i+len("ser"):]
+		switch text[0] {
+		case ' ', '=', 'n', 'N':
+			return true
+		}
+	}
 }
 
 // accountName cuts a name off s, quoted or up to what ends a word.
