@@ -20,7 +20,7 @@ func Recognizers() map[string]vsphere.Recognizer {
 	put(vsphere.RecognizerFunc(vmkernel), "vmkernel", "vmkwarning", "vmkalert")
 	put(vsphere.RecognizerFunc(vobd), "vobd")
 	put(vsphere.Recognizers{vsphere.Agent(hostd), vsphere.RecognizerFunc(auth)}, "hostd", "vmware-hostd", "vpxa")
-	put(vsphere.Agent(unnamed), "")
+	put(vsphere.Recognizers{vsphere.RecognizerFunc(access), vsphere.Agent(unnamed)}, "")
 	put(vsphere.Agent(nil), "hostd-probe", "fdm", "vsansystem", "vsanmgmtd", "vsand", "vsan-mgmt",
 		"healthd", "settingsd", "hbrsrv")
 	put(vsphere.Recognizers{vsphere.RecognizerFunc(access), vsphere.Agent(proxy)},
