@@ -98,9 +98,11 @@ func recognizePassword(text string, ev *event.Event) bool {
 		status = event.StatusFailure
 	}
 	logon(ev, event.AuthLogon, status)
-	ev.User = ParseUser(user)
+	SetUser(ev, user)
 	where, rest := Word(rest)
-	SetEndpoint(&ev.Src, where)
+	if where != "unknown" {
+		SetEndpoint(&ev.Src, where)
+	}
 	_, ev.Session, _ = strings.Cut(rest, "session=")
 	return true
 }
@@ -112,7 +114,7 @@ func recognizeAuth(text string, ev *event.Event) bool {
 		return false
 	}
 	logon(ev, event.AuthLogon, event.StatusUnknown)
-	ev.User = ParseUser(user)
+	SetUser(ev, user)
 	return true
 }
 
@@ -152,13 +154,22 @@ func vmOfPath(path string) string {
 }
 
 // recognizeState takes "State Transition (VM_STATE_OFF ->
-// VM_STATE_POWERING_ON)" and "Register called: []/path/x.vmx".
+// VM_STATE_POWERING_ON)", "Create Snapshot: NAME, memory=false" and "Register
+// called: []/path/x.vmx".
 func recognizeState(text string, ev *event.Event) bool {
 	if path, ok := strings.CutPrefix(text, "Register called: []"); ok {
 		ev.Class, ev.Activity, ev.Service = event.APIActivity, event.APICreate, ev.LogName
 		ev.Operation = "Register"
 		ev.Add(FieldVMPath, path)
 		SetVM(ev, vmOfPath(path))
+		return true
+	}
+	if name, ok := strings.CutPrefix(text, "Create Snapshot: "); ok {
+		name, _, _ = strings.Cut(name, ", memory=")
+		ev.Class, ev.Activity, ev.Service = event.APIActivity, event.APICreate, ev.LogName
+		ev.Operation = "Create Snapshot"
+		AddIf(ev, fieldSnapshot, name)
+		vmOfField(ev)
 		return true
 	}
 	states, ok := strings.CutPrefix(text, "State Transition (")
@@ -170,10 +181,15 @@ func recognizeState(text string, ev *event.Event) bool {
 	ev.Operation = "State Transition"
 	AddIf(ev, fieldStateFrom, from)
 	AddIf(ev, fieldStateTo, to)
+	vmOfField(ev)
+	return true
+}
+
+// vmOfField makes the VM whose handler wrote the line the resource.
+func vmOfField(ev *event.Event) {
 	if vm, ok := ev.Field(FieldVM); ok {
 		SetVM(ev, vm.Value)
 	}
-	return true
 }
 
 // recognizeSetting takes "Set called with key 'K' value 'V'": an advanced

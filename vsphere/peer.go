@@ -95,7 +95,7 @@ const maxAddresses = 4
 
 // changes are what a text says in which "from" and "to" are no ends of a
 // connection: an address or a version became another.
-var changes = [...]string{"hanged", "oved from", "ersion", "pgrad"}
+var changes = [...]string{"hanged", "oved from", "ersion", "pgrad", "esolved to"}
 
 // addresses puts each address (with its port) in text where the words before
 // it say that it belongs: into Src or Dst when that is still free, else into a
@@ -325,7 +325,7 @@ func afterPeerWords(text string) (rests [len(namedPeers)]string, any bool) {
 }
 
 // loginWords are what a text says that is about a login.
-var loginWords = [...]string{"ogin failed", "ailed login", "ailed to log", "ailed to authenticate", "uthentication fail", "ogin succe", "uthenticated user", "uthentication succe", "ogin attempt"}
+var loginWords = [...]string{"uthenticating user", "ogin failed", "ailed login", "ailed to log", "ailed to authenticate", "uthentication fail", "ogin succe", "uthenticated user", "uthentication succe", "ogin attempt"}
 
 // authentication makes a text about the login of a named account one.
 func authentication(text string, ev *event.Event) {
@@ -333,10 +333,25 @@ func authentication(text string, ev *event.Event) {
 		return
 	}
 	status := event.StatusSuccess
-	if containsAny(text, failures[:]) {
+	switch {
+	case containsAny(text, failures[:]):
 		status = event.StatusFailure
+	case strings.Contains(text, "uthenticating"), strings.Contains(text, "ttempt"):
+		status = event.StatusUnknown
 	}
 	logon(ev, event.AuthLogon, status)
+}
+
+// RecognizeLogin takes a text that is about a login, in whatever words.
+func RecognizeLogin(text string, ev *event.Event) bool {
+	if !containsAny(text, loginWords[:]) {
+		return false
+	}
+	addresses(text, ev)
+	if account(text, ev) {
+		authentication(text, ev)
+	}
+	return ev.Class != event.BaseEvent
 }
 
 // maxNouns bounds the words between such words and the name.
@@ -367,6 +382,11 @@ func namedPeer(text string, ev *event.Event) {
 			}
 			if named.IP.IsValid() {
 				break
+			}
+			if named.Hostname == "local" && strings.HasPrefix(rest, "port ") { // "to local port 8307"
+				port, _ := Word(rest[len("port "):])
+				named.Hostname = "localhost"
+				named.Port, _ = ParsePort(port)
 			}
 			if named.Port != 0 || isFQDN(named.Hostname) {
 				addressOfName(rest, &named)
@@ -456,8 +476,11 @@ func outcomeOf(text string) (event.Activity, event.Status) {
 // account finds, in a text of no known form, the account that it names, and
 // says whether ev has one of the text.
 func account(text string, ev *event.Event) bool {
-	if ev.User.Name != "" || !namesUser(text) && !strings.Contains(text, "acct=") && !strings.Contains(text, "principal [") {
-		return ev.User.Name != "" && ev.Src.IP.IsValid()
+	if ev.User.Name != "" {
+		return ev.Src.IP.IsValid()
+	}
+	if !namesUser(text) && !strings.Contains(text, "acct=") && !strings.Contains(text, "principal [") {
+		return plainAccount(text, ev)
 	}
 	if who, ok := Between(text, "User {Name: ", "}"); ok {
 		ev.User.Name, ev.User.Domain, _ = strings.Cut(who, ", Domain: ")
@@ -478,7 +501,69 @@ func account(text string, ev *event.Event) bool {
 			return true
 		}
 	}
-	return false
+	return plainAccount(text, ev)
+}
+
+// plainAccount takes an account that only its own form shows: "user bob from
+// 10.0.0.5", "Session for LAB\bob", "Authenticate(bob@vsphere.local, ...)".
+func plainAccount(text string, ev *event.Event) bool {
+	if _, rest, ok := strings.Cut(text, "ser "); ok {
+		name := accountName(rest)
+		if name != "" && strings.HasPrefix(rest[len(name):], " from ") {
+			SetUser(ev, name)
+			return true
+		}
+	}
+	if strings.IndexByte(text, '\\') < 0 && strings.IndexByte(text, '@') < 0 || !containsAny(text, accountWords[:]) {
+		return false
+	}
+	name := domainAccount(text)
+	if name == "" {
+		return false
+	}
+	SetUser(ev, name)
+	return true
+}
+
+// accountWords are what a text says that is about an account.
+var accountWords = [...]string{"ser", "rincipal", "ession", "uthent", "ogin", "ogon", "ccount", "rivilege", "ermission"}
+
+// maxAccounts bounds the backslashes and at signs that are looked at.
+const maxAccounts = 8
+
+// domainAccount finds the first DOMAIN\name or name@domain in text that is no
+// path, no address and no registry key.
+func domainAccount(text string) string {
+	for from, n := 0, 0; n < maxAccounts; n++ {
+		i := strings.IndexAny(text[from:], `\@`)
+		if i < 0 {
+			return ""
+		}
+		i += from
+		from = i + 1
+		start, end := i, i+1
+		for start > 0 && isAccountByte(text[start-1]) {
+			start--
+		}
+		for end < len(text) && (isAccountByte(text[end]) || text[i] == '\\' && end == i+1 && text[end] == '\\') {
+			end++
+		}
+		name := strings.TrimRight(text[start:end], ".")
+		before, after := text[start:i], strings.TrimLeft(name[min(len(name), i-start):], `\@`)
+		switch {
+		case len(before) < 2 || after == "" || start > 0 && (text[start-1] == '\\' || text[start-1] == '/' || text[start-1] == ':'):
+		case end < len(text) && (text[end] == '\\' || text[end] == '/' || text[end] == ':'):
+		case text[i] == '@' && !isFQDN(after):
+		case text[i] == '\\' && (after == "n" || after == "r" || after == "t" || strings.HasPrefix(after, "n--")): // an escape
+		default:
+			return name
+		}
+	}
+	return ""
+}
+
+func isAccountByte(c byte) bool {
+	return isWordByte(c) || c == '-' || c == '.' || c == '$' || c >= 0x80
 }
 
 // namesUser is false when text surely has none of account's marks with "ser":

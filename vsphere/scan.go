@@ -204,6 +204,7 @@ func ParseUser(s string) event.User {
 // SetUser names the account that acts. How the record writes it, with domain
 // and all, is kept as a field where that is not the plain name.
 func SetUser(ev *event.Event, account string) {
+	account = Unquote(strings.TrimSpace(account))
 	if account == "" {
 		return
 	}
@@ -229,7 +230,7 @@ func SetUserAt(ev *event.Event, s string) bool {
 	if i < 0 || !SetEndpoint(&ev.Src, s[i+1:]) {
 		return false
 	}
-	ev.User = ParseUser(s[:i])
+	SetUser(ev, s[:i])
 	return true
 }
 

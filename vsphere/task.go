@@ -19,8 +19,12 @@ func recognizeLRO(text string, ev *event.Event) bool {
 	}
 	verb, rest := Word(rest)
 	id, rest, more := strings.Cut(rest, " -- ")
+	id, took := Word(id)
 	ev.Class, ev.Service = event.APIActivity, ev.LogName
 	ev.Add(fieldLRO, id)
+	if ms, ok := Between(took, "took ", " ms"); ok {
+		AddNumber(ev, FieldDuration, ms)
+	}
 	ev.Operation, ev.Activity = "VpxLRO FINISH", event.ActivityOther
 	switch verb {
 	case "BEGIN":
