@@ -202,27 +202,39 @@ func recognizeSetting(text string, ev *event.Event) bool {
 	key, rest, _ := strings.Cut(rest, "'")
 	ev.Class, ev.Activity, ev.Service = event.APIActivity, event.APIUpdate, ev.LogName
 	ev.Operation, ev.Resource = "Set option", key
-	if value, ok := strings.CutPrefix(rest, " value "); ok {
+	if value, ok := strings.CutPrefix(strings.TrimPrefix(rest, ","), " value "); ok {
 		AddIf(ev, fieldValue, Unquote(value))
+		mentions(value, ev)
 	}
 	return true
 }
 
-// recognizeVMotion takes the address of the host that a VM moves to:
-// "VMotionPrepare: dstMgmtIp=10.0.0.2".
+// recognizeVMotion takes the addresses of the hosts that a VM moves between:
+// "VMotionPrepare: dstMgmtIp=10.0.0.2", "... srcIp=10.0.0.1 dstIp=10.0.0.2".
 func recognizeVMotion(text string, ev *event.Event) bool {
-	if !strings.HasPrefix(text, "VMotion") {
+	dst := vmotionEnd(text, "dstIp=", "dstMgmtIp=")
+	if dst == "" {
 		return false
 	}
-	_, dst, ok := strings.Cut(text, "dstMgmtIp=")
-	if !ok {
+	src := vmotionEnd(text, "srcIp=", "srcMgmtIp=")
+	if src == "" && !strings.HasPrefix(text, "VMotion") || !SetEndpoint(&ev.Dst, dst) {
 		return false
 	}
-	dst, _ = Word(dst)
-	if !SetEndpoint(&ev.Dst, strings.TrimRight(dst, ",;")) {
-		return false
+	if !SetEndpoint(&ev.Src, src) {
+		ev.Src = DeviceEndpoint(ev)
 	}
-	ev.Class, ev.Activity = event.NetworkActivity, event.ActivityOther
-	ev.Src, ev.Direction = DeviceEndpoint(ev), event.DirectionLateral
+	ev.Class, ev.Activity, ev.Direction = event.NetworkActivity, event.ActivityOther, event.DirectionLateral
+	mentions(text, ev)
 	return true
+}
+
+// vmotionEnd gives the address behind one of the marks.
+func vmotionEnd(text string, marks ...string) string {
+	for _, mark := range marks {
+		if _, rest, ok := strings.Cut(text, mark); ok {
+			word, _ := Word(rest)
+			return strings.Trim(word, "<>,;")
+		}
+	}
+	return ""
 }

@@ -344,14 +344,12 @@ func bracketed(s string) string {
 	return s[1:]
 }
 
-// recognizeActivation takes what hostd and its plug-ins log of a call:
+// recognizeActivation takes what hostd, vpxd and their plug-ins log of a call:
 // "Activation finished; <<uuid, <TCP 'l'>, <TCP 'p'>>, session[..].., method>".
+// An exception may follow; that of a login is a failed one.
 func recognizeActivation(text string, ev *event.Event) bool {
 	i := strings.Index(text, "<<")
-	if i < 0 || !strings.Contains(text[:i], "ctivation") {
-		return false
-	}
-	if !sockets(text[i:], &ev.Dst, &ev.Src) {
+	if i < 0 || !isSessionID(text[i+2:]) || !sockets(text[i:], &ev.Dst, &ev.Src) {
 		return false
 	}
 	ev.Class, ev.Direction = event.APIActivity, event.DirectionInbound
@@ -361,8 +359,9 @@ func recognizeActivation(text string, ev *event.Event) bool {
 		return true
 	}
 	object, method, _ := strings.Cut(text[i+j+4:], ", ")
-	if k := strings.IndexByte(method, '>'); k >= 0 {
-		method = method[:k]
+	rest := ""
+	if k := strings.IndexAny(method, ">,"); k >= 0 {
+		method, rest = method[:k], method[k:]
 	}
 	if strings.HasPrefix(object, "session[") {
 		ev.Session = sessionID(object)
@@ -370,7 +369,34 @@ func recognizeActivation(text string, ev *event.Event) bool {
 		ev.Resource = object
 	}
 	SetMethod(ev, method)
+	activationFailed(rest, ev)
 	return true
+}
+
+// isSessionID says that s begins with the id of a session, as of a call, and
+// not with a stream: "SSL(<io_obj ...", "cs p:...".
+func isSessionID(s string) bool {
+	end := strings.IndexByte(s, ',')
+	return end > 0 && !strings.ContainsAny(s[:end], " (:<")
+}
+
+// activationFailed reads ">, N3Vim5Fault12InvalidLogin9ExceptionE(Fault cause:
+// vim.fault.InvalidLogin".
+func activationFailed(rest string, ev *event.Event) {
+	_, fault, ok := strings.Cut(rest, ">, N")
+	if !ok {
+		return
+	}
+	ev.Status = event.StatusFailure
+	if _, cause, ok := strings.Cut(fault, "Fault cause: "); ok {
+		if k := strings.IndexAny(cause, ")\n\\ "); k >= 0 {
+			cause = cause[:k]
+		}
+		AddIf(ev, FieldError, cause)
+	}
+	if len(ev.Operation) >= len(loginMethod) && strings.EqualFold(ev.Operation[:len(loginMethod)], loginMethod) {
+		ev.Class, ev.Activity = event.Authentication, event.AuthLogon
+	}
 }
 
 // sessionID reads "session[uuid]uuid", where the second is the object's.

@@ -139,7 +139,7 @@ func (d *Decoder) Decode(m *syslog.Message, ev *event.Event) {
 	}
 	d.common(m, ev, p)
 	shard := m.Peer.Port() % counterShards
-	if p.recognizer.Recognize(m, ev) {
+	if d.recognizer(p, m.Text).Recognize(m, ev) {
 		p.recognized[shard].n.Add(1)
 		settle(ev)
 		return
@@ -149,6 +149,17 @@ func (d *Decoder) Decode(m *syslog.Message, ev *event.Event) {
 	}
 	Fallback(m.Text, ev)
 	p.plain[shard].n.Add(1)
+}
+
+// recognizer is p's, but for a vCenter event, which some senders forward under
+// another program's name.
+func (d *Decoder) recognizer(p *program, text string) Recognizer {
+	if strings.HasPrefix(text, "Event [") {
+		if v := d.programs["vpxd"]; v != nil {
+			return v.recognizer
+		}
+	}
+	return p.recognizer
 }
 
 // settle drops what says nothing more: the text of a record whose meaning is in

@@ -128,6 +128,10 @@ func logoutDetails(s string, ev *event.Event) {
 // userWhere reads "user@address", "user from address", "user address" (ESX 4),
 // or a user alone.
 func userWhere(who string, ev *event.Event) {
+	if names, ok := Between(who, "{Name: ", "}"); ok { // single sign-on
+		ev.User.Name, ev.User.Domain, _ = strings.Cut(names, ", Domain: ")
+		return
+	}
 	if i := strings.LastIndex(who, " from "); i > 0 {
 		where, _ := Word(who[i+len(" from "):])
 		if a, ok := ParseAddr(strings.Trim(where, "[]'\".,")); ok {

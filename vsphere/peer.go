@@ -60,9 +60,9 @@ func isWordByte(c byte) bool { return isDigit(c) || c == '_' || c|0x20 >= 'a' &&
 // that an address follows.
 func roleOf(word string) (role, bool) {
 	switch {
-	case foldAny(word, "from", "by", "src", "source", "rhost", "clientip", "remoteip", "srcip", "remote_ip", "client_ip", "src_ip", "remote_address", "client_address"):
+	case foldAny(word, "from", "by", "src", "source", "rhost", "clientip", "remoteip", "srcip", "remote_ip", "client_ip", "src_ip", "srcmgmtip", "remote_address", "client_address"):
 		return roleSource, true
-	case foldAny(word, "to", "at", "with", "dst", "dest", "destination", "target", "traddr", "reach", "against", "dstip"):
+	case foldAny(word, "to", "at", "with", "dst", "dest", "destination", "target", "traddr", "reach", "against", "dstip", "dstmgmtip"):
 		return roleTarget, true
 	case foldAny(word, "ip", "address", "addr", "ipaddress", "host", "hostname", "the", "peer", "node", "ipv4", "ipv6", "port", "gateway", "tcp", "udp", "nfs", "iscsi"):
 		return roleNone, true
@@ -526,7 +526,7 @@ func plainAccount(text string, ev *event.Event) bool {
 }
 
 // accountWords are what a text says that is about an account.
-var accountWords = [...]string{"ser", "rincipal", "ession", "uthent", "ogin", "ogon", "ccount", "rivilege", "ermission"}
+var accountWords = [...]string{"ser", "rincipal", "ession", "uthent", "ogin", "ogging in", "ogon", "ccount", "rivilege", "ermission"}
 
 // maxAccounts bounds the backslashes and at signs that are looked at.
 const maxAccounts = 8

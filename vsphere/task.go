@@ -60,10 +60,13 @@ func lroCall(s string, ev *event.Event) {
 	ev.Session, _, _ = strings.Cut(session, "(")
 }
 
+// loginMethod begins the names of the ways to log in: login, loginByToken ...
+const loginMethod = "vim.SessionManager.login"
+
 // failedLogin: a login that ends in an error is a failed logon. The account
 // stands among the arguments, the password never.
 func failedLogin(text string, ev *event.Event) {
-	if !strings.HasPrefix(ev.Operation, "vim.SessionManager.login") {
+	if !strings.HasPrefix(ev.Operation, loginMethod) {
 		return
 	}
 	ev.Class, ev.Activity = event.Authentication, event.AuthLogon
