@@ -218,20 +218,22 @@ func recognizeHostPort(text string, ev *event.Event) bool {
 	return true
 }
 
-// recognizeLocalPeer takes the way in which older builds write a socket:
-// "TCP(local=10.0.0.1:443, peer=10.0.0.5:51000)", SSL(...) around it or not.
+// recognizeLocalPeer takes the ways in which older builds write a socket:
+// "TCP(local=10.0.0.1:443, peer=10.0.0.5:51000)", "TCPStreamWin32(socket=TCP(
+// fd=-1) local=10.0.0.1:443,  peer=10.0.0.5:51000)", SSL(...) around it or not.
 func recognizeLocalPeer(text string, ev *event.Event) bool {
-	i := strings.Index(text, "TCP(local=")
+	i := strings.Index(text, "TCP")
 	if i < 0 {
 		return false
 	}
-	ends, ok := Between(text[i:], "TCP(local=", ")")
+	ends, ok := Between(text[i:], "local=", ")")
 	if !ok {
 		return false
 	}
-	first, second, ok := strings.Cut(ends, ", peer=")
+	first, second, ok := strings.Cut(ends, ",")
+	second, isPeer := strings.CutPrefix(skipBlanks(second), "peer=")
 	var local, peer event.Endpoint
-	if !ok || !SetEndpoint(&local, first) || !SetEndpoint(&peer, second) {
+	if !ok || !isPeer || !SetEndpoint(&local, first) || !SetEndpoint(&peer, second) {
 		return false
 	}
 	ev.Class, ev.Protocol = event.NetworkActivity, ProtocolTCP

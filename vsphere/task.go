@@ -48,7 +48,7 @@ func lroCall(s string, ev *event.Event) {
 		return
 	}
 	ev.Resource = strings.TrimSpace(object)
-	method, session, _ := strings.Cut(s, " -- ")
+	method, session, _ := strings.Cut(strings.TrimSuffix(s, " --"), " -- ")
 	method, fault, failed := strings.Cut(method, ": ")
 	if failed {
 		if i := strings.IndexAny(fault, ":\n"); i >= 0 {
