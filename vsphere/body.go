@@ -251,7 +251,7 @@ func cutQuoted(s string) (value, rest string) {
 // isKey lists the keys that have been seen in Originator elements.
 func isKey(s string) bool {
 	switch s {
-	case "sub", "item", "opID", "opId", "OpId", "opid", "sid", "user", "reason", "update",
+	case "sub", "item", "req", "opID", "opId", "OpId", "opid", "sid", "user", "reason", "update",
 		"comp", "subcomp", "level", "tid", "errorCode", "username", "threadName", "threadId":
 		return true
 	}

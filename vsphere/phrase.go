@@ -118,6 +118,7 @@ func (p *phrase) match(text string, found *[maxSlots]string) bool {
 func (all *phraseBook) recognize(text string, ev *event.Event) bool {
 	text, _, _ = strings.Cut(text, "\n") // below stands what was changed
 	text, _, _ = strings.Cut(text, ".  ")
+	text, _, _ = strings.Cut(text, `.\n`) // escaped on the way
 	text = strings.TrimRight(text, " .,")
 	if text == "" {
 		return false
