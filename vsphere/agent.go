@@ -212,6 +212,9 @@ func recognizeSetting(text string, ev *event.Event) bool {
 // recognizeVMotion takes the addresses of the hosts that a VM moves between:
 // "VMotionPrepare: dstMgmtIp=10.0.0.2", "... srcIp=10.0.0.1 dstIp=10.0.0.2".
 func recognizeVMotion(text string, ev *event.Event) bool {
+	if !strings.Contains(text, "Ip=") {
+		return false
+	}
 	dst := vmotionEnd(text, "dstIp=", "dstMgmtIp=")
 	if dst == "" {
 		return false

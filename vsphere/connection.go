@@ -111,13 +111,11 @@ func soapCall(text string, ev *event.Event) {
 
 // requestPath cuts the ", /path>" that closes a stream to a service.
 func requestPath(text string) (path, rest string, ok bool) {
-	_, path, ok = strings.Cut(text, ">, /")
-	if !ok {
-		if _, path, ok = strings.Cut(text, ">), /"); !ok {
-			return "", "", false
-		}
+	i := strings.Index(text, ", /")
+	if i <= 0 || text[i-1] != '>' && text[i-1] != ')' {
+		return "", "", false
 	}
-	path, rest, ok = strings.Cut(text[len(text)-len(path)-1:], ">")
+	path, rest, ok = strings.Cut(text[i+len(", "):], ">")
 	return path, rest, ok && strings.IndexByte(path, ' ') < 0
 }
 
