@@ -64,7 +64,7 @@ type request struct {
 	client, server                string
 	upLocal, upRemote             string
 	forwarded, agent, id, host    string
-	call                          string // what was called: "QueryPerf"
+	call                          string // what was called: "RetrieveContent"
 }
 
 func (a *request) parseVMware(s string) bool {
