@@ -141,9 +141,11 @@ func recognizeHostPort(text string, ev *event.Event) bool {
 		return false
 	}
 	target, rest := Word(rest)
-	if !SetEndpoint(&ev.Dst, target) {
+	var peer event.Endpoint
+	if !SetEndpoint(&peer, target) || !peer.IP.IsValid() && peer.Port == 0 && !isFQDN(peer.Hostname) {
 		return false
 	}
+	ev.Dst = peer
 	ev.Class, ev.Protocol = event.NetworkActivity, ProtocolTCP
 	ev.Src, ev.Direction = DeviceEndpoint(ev), event.DirectionOutbound
 	if path, ok := Between(rest, "(", ")"); ok && strings.HasPrefix(path, "/") {
