@@ -27,7 +27,7 @@ func Recognizers() map[string]vsphere.Recognizer {
 		"rhttpproxy", "envoy", "envoy-access", "rhttpproxy-access")
 	put(vsphere.RecognizerFunc(shell), "shell", "esxishell", "esxshell")
 	put(vsphere.RecognizerFunc(auth), "sshd", "ssh", "dcui", "login", "dropbear", "su", "vmauthd", "vmware-authd",
-		"sshd-session", "sftp-server", "pam")
+		"sshd-session", "sshd-auth", "sftp-server", "internal-sftp", "pam")
 	put(vsphere.RecognizerFunc(sudo), "sudo")
 	put(vsphere.RecognizerFunc(update), "esxupdate", "lifecycle", "esxcli")
 	put(vsphere.Agent(vasa), "vvold")
