@@ -384,6 +384,9 @@ func kernelNFS(s string, ev *event.Event) bool {
 	return true
 }
 
+// maxServers bounds the further addresses of a server.
+const maxServers = 4
+
 func nfsServer(s string, dst *event.Endpoint, ev *event.Event) bool {
 	if ip, ok := vsphere.Between(s, "IP: (", ")"); ok && vsphere.SetEndpoint(dst, ip) {
 		if path, ok := vsphere.Between(s, "Path: (", ")"); ok {
@@ -405,8 +408,9 @@ func nfsServer(s string, dst *event.Endpoint, ev *event.Event) bool {
 			return false
 		}
 		dst.Port, _ = vsphere.ParsePort(port)
-		for _, others, more := strings.Cut(rest, ","); more && others != "" && others[0] != ' '; {
-			server, others, more = strings.Cut(others, ",") // the other ways to it
+		_, others, _ := strings.Cut(rest, ",")
+		for n := 0; n < maxServers && others != "" && others[0] != ' '; n++ { // the other ways to it
+			server, others, _ = strings.Cut(others, ",")
 			vsphere.AddIf(ev, vsphere.FieldAddress, server)
 		}
 		if ok {
