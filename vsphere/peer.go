@@ -36,6 +36,8 @@ func roleBefore(text string) role {
 		}
 		r, known := roleOf(text[start:])
 		switch {
+		case strings.HasPrefix(text[start:], "vmk"): // the host's own adapter
+			return roleNone
 		case known && r != roleNone:
 			return decided(text[:start], text[start:], r, noun, unknown)
 		case known:
