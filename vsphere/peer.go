@@ -405,11 +405,14 @@ var namedPeers = [...]struct {
 	{"onnection to ", roleTarget},
 	{"onnection with ", roleTarget},
 	{"onnection from ", roleSource},
-	{"erver ", roleTarget},
-	{"esolve host '", roleTarget},
-	{"esolve host: ", roleTarget},
+	{"ver ", roleTarget},    // server; rare letters first, for speed
+	{"ve host", roleTarget}, // resolve host 'x', resolve host: x
 	{"ping ", roleTarget},
 }
+
+// firstNoun is the first of namedPeers without "connect" in it: these count
+// only where something went wrong.
+const firstNoun = 6
 
 // loginWords are what a text says that is about a login.
 var loginWords = [...]string{"ogin failed", "ailed login", "ailed to log", "ailed to authenticate", "uthentication fail", "ogin succe", "uthenticated user", "uthentication succe", "ogin attempt", "ailed authentication"}
@@ -432,14 +435,22 @@ const maxNouns = 3
 // namedPeer takes a peer that is named by its host name, with or without its
 // address: "Failed to connect to domain controller dc1.example.com (10.0.0.3)".
 func namedPeer(text string, ev *event.Event) {
-	if !strings.Contains(text, "onnect") && !containsAny(text, failures[:]) {
-		return
-	}
+	connects := strings.Contains(text, "onnect")
 	for i := range namedPeers {
-		_, rest, ok := strings.Cut(text, namedPeers[i].mark)
-		if !ok {
+		if i < firstNoun && !connects {
 			continue
 		}
+		at := strings.Index(text, namedPeers[i].mark)
+		if at < 0 {
+			continue
+		}
+		if i >= firstNoun {
+			at = strings.LastIndex(text, namedPeers[i].mark)
+			if !endsAny(text[:at], "ser", "sol", " ") || !connects && !containsAny(text, failures[:]) {
+				continue
+			}
+		}
+		rest := text[at+len(namedPeers[i].mark):]
 		ep := &ev.Dst
 		if namedPeers[i].role == roleSource {
 			ep = &ev.Src

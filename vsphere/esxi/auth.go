@@ -19,8 +19,10 @@ var (
 // of a connection is SSH Activity.
 func auth(m *syslog.Message, ev *event.Event) bool {
 	text := strings.TrimLeft(m.Text, " ")
-	for _, p := range authPrefixes {
-		text = strings.TrimPrefix(text, p)
+	if strings.Contains(text[:min(len(text), maxAuthPrefix)], ": ") {
+		for i := range authPrefixes {
+			text = strings.TrimPrefix(text, authPrefixes[i])
+		}
 	}
 	if text == "" {
 		return false
@@ -36,6 +38,9 @@ var authPrefixes = [...]string{
 	"packet_write_wait: ", "packet_write_poll: ", "ssh_packet_write_poll: ", "ssh_packet_write_wait: ", "ssh_packet_read: ",
 	"kex_exchange_identification: ", "input_userauth_request: ",
 }
+
+// maxAuthPrefix is the length of the longest of them.
+const maxAuthPrefix = len("kex_exchange_identification: ")
 
 // loginService is what a login was to: "ssh", or the program's own name.
 func loginService(ev *event.Event) string {

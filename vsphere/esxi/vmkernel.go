@@ -95,6 +95,9 @@ func hardware(s string, ev *event.Event) {
 			break
 		}
 		i += colon + 1
+		if i+2 >= len(s) || s[i+2] != ':' {
+			continue
+		}
 		if mac, ok := macAt(s, i-len("00:")); ok {
 			ev.Add(fieldMAC, mac)
 			n++
