@@ -200,7 +200,7 @@ func recognizeHostPort(text string, ev *event.Event) bool {
 	}
 	target, rest := Word(rest)
 	var dst event.Endpoint
-	if !SetEndpoint(&dst, target) || dst.Port == 0 && !dst.IP.IsValid() {
+	if !SetEndpoint(&dst, target) || dst.Port == 0 && !dst.IP.IsValid() && !isFQDN(dst.Hostname) {
 		return false
 	}
 	ev.Dst = dst

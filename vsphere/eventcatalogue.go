@@ -192,6 +192,8 @@ var doors = [...]struct{ prefix, suffix, operation, resource string }{
 	{"ESXi shell login disabled", "", "esx.audit.shell.disabled", "ESXi Shell"},
 	{"ESXi Shell for the host ", "has been enabled", "esx.audit.shell.enabled", "ESXi Shell"},
 	{"ESXi Shell for the host ", "has been disabled", "esx.audit.shell.disabled", "ESXi Shell"},
+	{"ESXi Shell has been enabled", "", "esx.audit.shell.enabled", "ESXi Shell"},
+	{"ESXi Shell has been disabled", "", "esx.audit.shell.disabled", "ESXi Shell"},
 	{"The ESXi command line shell has been enabled", "", "esx.audit.shell.enabled", "ESXi Shell"},
 	{"The ESXi command line shell has been disabled", "", "esx.audit.shell.disabled", "ESXi Shell"},
 }

@@ -1,6 +1,7 @@
 package vsphere
 
 import (
+	"net/netip"
 	"strings"
 
 	"github.com/vegress/vegress/event"
@@ -13,6 +14,7 @@ const (
 	roleNone   role = iota
 	roleSource      // who came: "from 10.0.0.5", "client ip 10.0.0.5"
 	roleTarget      // who was gone to: "to 10.0.0.5:443", "at 10.0.0.5"
+	roleClient      // a source by its noun, whatever stands before that
 )
 
 // maxBack bounds the words before an address that are looked at.
@@ -30,12 +32,14 @@ func roleBefore(text string) role {
 			start--
 		}
 		if start == len(text) {
-			return noun
+			break
 		}
 		r, known := roleOf(text[start:])
 		switch {
+		case strings.HasPrefix(text[start:], "vmk"): // the host's own adapter
+			return roleNone
 		case known && r != roleNone:
-			return r
+			return decided(text[:start], text[start:], r, noun, unknown)
 		case known:
 		default:
 			r = nounRole(text[start:])
@@ -46,12 +50,43 @@ func roleBefore(text string) role {
 				unknown++
 			}
 		}
-		if unknown > 1 {
-			return noun
-		}
 		text = text[:start]
 	}
+	return byNoun(noun)
+}
+
+// byNoun is the part that a noun alone gives.
+func byNoun(noun role) role {
+	if noun == roleClient {
+		return roleSource
+	}
 	return noun
+}
+
+// decided weighs the word that decides (r) against what stands around it: a
+// client is who came even where something is sent "to" it, a server who was gone to
+// even where something comes "from" it, what is "set to" an address has it, and
+// of two unknown words between only those about a connection are believed.
+func decided(before, word string, r, noun role, unknown int) role {
+	before = strings.TrimRight(before, " ")
+	switch {
+	case unknown > 1 && !endsAny(before, "onnection", "onnect", "onnected", "onnecting"),
+		noun == roleClient,
+		noun == roleTarget && !endsAny(before, "onnection", "onnected", "ccepted"):
+		return byNoun(noun)
+	case word == "to" && endsAny(before, " set", "hanged", " bound", "ssigned"):
+		return roleNone
+	}
+	return r
+}
+
+func endsAny(s string, ends ...string) bool {
+	for _, end := range ends {
+		if strings.HasSuffix(s, end) {
+			return true
+		}
+	}
+	return false
 }
 
 func isWordByte(c byte) bool { return isDigit(c) || c == '_' || c|0x20 >= 'a' && c|0x20 <= 'z' }
@@ -60,7 +95,7 @@ func isWordByte(c byte) bool { return isDigit(c) || c == '_' || c|0x20 >= 'a' &&
 // that an address follows.
 func roleOf(word string) (role, bool) {
 	switch {
-	case foldAny(word, "from", "by", "src", "source", "rhost", "clientip", "remoteip", "srcip", "remote_ip", "client_ip", "src_ip", "srcmgmtip", "remote_address", "client_address"):
+	case foldAny(word, "from", "by", "src", "source", "rhost", "clientip", "remoteip", "srcip", "remote_ip", "client_ip", "src_ip", "srcmgmtip", "remote_address", "client_address", "clientipaddress", "clientaddress", "remoteaddress"):
 		return roleSource, true
 	case foldAny(word, "to", "at", "with", "dst", "dest", "destination", "target", "traddr", "reach", "against", "dstip", "dstmgmtip"):
 		return roleTarget, true
@@ -73,7 +108,9 @@ func roleOf(word string) (role, bool) {
 // nounRole is the part that a noun stands for when no word before it decides.
 func nounRole(word string) role {
 	switch {
-	case foldAny(word, "client", "remote", "initiator"):
+	case foldAny(word, "client", "initiator"):
+		return roleClient
+	case foldAny(word, "remote"):
 		return roleSource
 	case foldAny(word, "server", "controller"):
 		return roleTarget
@@ -111,18 +148,71 @@ func addresses(text string, ev *event.Event) {
 		if n == 0 {
 			plain = containsAny(text, changes[:])
 		}
+		before := text[:start]
+		name := nameBefore(before)
+		before = strings.TrimSuffix(before[:len(before)-len(name)], "/")
 		r := roleNone
 		if !plain || found.Port != 0 {
-			r = roleBefore(text[:start])
+			if r = roleAround(before, text[end:]); r == roleNone && name != "" && strings.Contains(text, "onnect") {
+				r = roleTarget // Java's "Connection refused: name/address:port"
+			}
 		}
 		if start > 0 && text[start-1] == '@' {
 			r = roleSource
 			accountBefore(text[:start-1], ev)
 		}
-		if !take(r, found, ev) && !isEnd(found, ev) {
-			ev.Add(FieldAddress, text[start:end])
+		if take(r, found, ev) {
+			if r == roleTarget && name != "" && ev.Dst.Hostname == "" {
+				ev.Dst.Hostname = name
+			}
+		} else if !isEnd(found, ev) {
+			mention(text[start:end], found, ev)
 		}
 	}
+}
+
+// roleAround looks at what joins two addresses ("A -> B", "A connected to B")
+// before it looks at the words.
+func roleAround(before, after string) role {
+	const marks = " \t<>[]()'\""
+	switch b, a := strings.TrimRight(before, marks), strings.TrimLeft(after, marks); {
+	case strings.HasSuffix(b, "-"), strings.HasSuffix(b, "="): // the ">" of an arrow is among the marks
+		if i := len(b); i < len(before) && before[i] == '>' {
+			return roleTarget
+		}
+	case strings.HasSuffix(b, "istening on"):
+		return roleTarget
+	case strings.HasPrefix(a, "->"), strings.HasPrefix(a, "=>"), strings.HasPrefix(a, "connected to "), strings.HasPrefix(a, "connecting to "):
+		return roleSource
+	}
+	return roleBefore(before)
+}
+
+// nameBefore is the name in "name/" at the end of text.
+func nameBefore(text string) string {
+	text, ok := strings.CutSuffix(text, "/")
+	if !ok {
+		return ""
+	}
+	start := len(text)
+	for start > 0 && (isWordByte(text[start-1]) || text[start-1] == '.' || text[start-1] == '-') {
+		start--
+	}
+	return text[start:]
+}
+
+// mention adds a field for an address, as it stands or, where a bracket is
+// within, as it is usually written; once.
+func mention(text string, found event.Endpoint, ev *event.Event) {
+	if strings.IndexByte(text, ']') >= 0 {
+		text = netip.AddrPortFrom(found.IP, found.Port).String()
+	}
+	for i := range ev.Fields {
+		if ev.Fields[i].ID == FieldAddress && ev.Fields[i].Value == text {
+			return
+		}
+	}
+	ev.Add(FieldAddress, text)
 }
 
 // mentions adds a field for each address in text that is no end of ev's
@@ -135,7 +225,7 @@ func mentions(text string, ev *event.Event) {
 		}
 		from = end
 		if !isEnd(found, ev) {
-			ev.Add(FieldAddress, text[start:end])
+			mention(text[start:end], found, ev)
 		}
 	}
 }
@@ -201,7 +291,8 @@ func nextIPv4(text string, from int) (start, end int, found event.Endpoint) {
 		for start > from && i-start < 3 && isDigit(text[start-1]) {
 			start--
 		}
-		if start == i || start > 0 && (isDigit(text[start-1]) || isNamePart(text[start-1])) ||
+		slash := start > 0 && text[start-1] == '/'
+		if start == i || start > 0 && !slash && (isDigit(text[start-1]) || isNamePart(text[start-1])) ||
 			strings.HasSuffix(text[:start], "ersion ") {
 			continue
 		}
@@ -209,8 +300,11 @@ func nextIPv4(text string, from int) (start, end int, found event.Endpoint) {
 		if length == 0 {
 			continue
 		}
-		found.IP, end = addr, start+length
+		found.IP, found.Port, end = addr, 0, start+length
 		end += portAfter(text[end:], &found)
+		if slash && found.Port == 0 && !isFQDN(nameBefore(text[:start])) { // a path, or a version
+			continue
+		}
 		return start, end, found
 	}
 }
@@ -270,8 +364,16 @@ func portAfter(s string, ep *event.Endpoint) int {
 		i = len("]:")
 	case strings.HasPrefix(s, ":"):
 		i = len(":")
+	case strings.HasPrefix(s, "("): // PostgreSQL's "10.0.0.5(41000)"
+		if end := strings.IndexByte(s[:min(len(s), 7)], ')'); end > 1 {
+			if port, ok := ParsePort(s[1:end]); ok {
+				ep.Port = port
+				return end + 1
+			}
+		}
+		return 0
 	default:
-		for _, words := range [...]string{" port ", " : ", ", port: ", ", port ", " port: "} {
+		for _, words := range [...]string{" port ", " : ", ", port: ", ", port ", " port: ", " port="} {
 			if strings.HasPrefix(s, words) {
 				i = len(words)
 			}
@@ -324,8 +426,17 @@ func afterPeerWords(text string) (rests [len(namedPeers)]string, any bool) {
 	}
 }
 
+// peerNouns are the words before the name of a target in a text about a failure
+// that has no "connect"; what must stand before them. They are looked for by
+// their rare letters.
+var peerNouns = [...]struct{ before, mark string }{
+	{"ser", "ver "},    // server
+	{"sol", "ve host"}, // resolve host 'x', resolve host: x
+	{" ", "ping "},
+}
+
 // loginWords are what a text says that is about a login.
-var loginWords = [...]string{"uthenticating user", "ogin failed", "ailed login", "ailed to log", "ailed to authenticate", "uthentication fail", "ogin succe", "uthenticated user", "uthentication succe", "ogin attempt"}
+var loginWords = [...]string{"uthenticating user", "ogin failed", "ailed login", "ailed to log", "ailed to authenticate", "uthentication fail", "ogin succe", "uthenticated user", "uthentication succe", "ogin attempt", "ailed authentication"}
 
 // authentication makes a text about the login of a named account one.
 func authentication(text string, ev *event.Event) {
@@ -358,12 +469,10 @@ func RecognizeLogin(text string, ev *event.Event) bool {
 const maxNouns = 3
 
 // namedPeer takes a peer that is named by its host name, with or without its
-// address: "Failed to connect to domain controller dc1.example.com (10.0.0.3)".
+// address: "Failed to connect to domain controller dc1.example.com (10.0.0.3)",
+// "Could not resolve host 'ntp.example.com'".
 func namedPeer(text string, ev *event.Event) {
-	rests, any := afterPeerWords(text)
-	if !any {
-		return
-	}
+	rests, connects := afterPeerWords(text)
 	for i, rest := range rests {
 		if rest == "" {
 			continue
@@ -372,31 +481,53 @@ func namedPeer(text string, ev *event.Event) {
 		if namedPeers[i].role == roleSource {
 			ep = &ev.Src
 		}
-		for range maxNouns {
-			var w string
-			w, rest = Word(rest)
-			var named event.Endpoint
-			w = strings.Trim(w, "'\"[]()<>,;.")
-			if !SetEndpoint(&named, strings.TrimRight(w, ":")) {
-				continue
-			}
-			if named.IP.IsValid() {
-				break
-			}
-			if named.Hostname == "local" && strings.HasPrefix(rest, "port ") { // "to local port 8307"
-				port, _ := Word(rest[len("port "):])
-				named.Hostname = "localhost"
-				named.Port, _ = ParsePort(port)
-			}
-			if named.Port != 0 || isFQDN(named.Hostname) {
-				addressOfName(rest, &named)
-				if ep.IsZero() {
-					*ep = named
-				}
-				return
-			}
+		if nameAfter(rest, ep) {
+			return
 		}
 	}
+	for i := range peerNouns {
+		n := &peerNouns[i]
+		at := strings.LastIndex(text, n.mark)
+		if at < 0 || !strings.HasSuffix(text[:at], n.before) || !connects && !containsAny(text, failures[:]) {
+			continue
+		}
+		if nameAfter(text[at+len(n.mark):], &ev.Dst) {
+			return
+		}
+	}
+}
+
+// nameAfter finds a host name among the first words of rest, and says whether
+// there is one; an end that is known already stays.
+func nameAfter(rest string, ep *event.Endpoint) bool {
+	for range maxNouns {
+		var w string
+		w, rest = Word(rest)
+		if strings.Contains(w, "://") {
+			return false // FindURL's
+		}
+		var named event.Endpoint
+		w = strings.Trim(w, "'\"[]()<>,;.")
+		if !SetEndpoint(&named, strings.TrimRight(w, ":")) {
+			continue
+		}
+		if named.IP.IsValid() {
+			return false
+		}
+		if named.Hostname == "local" && strings.HasPrefix(rest, "port ") { // "to local port 8307"
+			port, _ := Word(rest[len("port "):])
+			named.Hostname = "localhost"
+			named.Port, _ = ParsePort(port)
+		}
+		if named.Port != 0 || isFQDN(named.Hostname) {
+			addressOfName(rest, &named)
+			if ep.IsZero() {
+				*ep = named
+			}
+			return true
+		}
+	}
+	return false
 }
 
 // addressOfName reads the address that may follow a name in brackets.
@@ -406,7 +537,7 @@ func addressOfName(rest string, named *event.Endpoint) {
 		return
 	}
 	var found event.Endpoint
-	w = strings.Trim(w, "()[]<>,;.")
+	w = strings.Trim(w, "()[]<>,;.:")
 	w = w[strings.IndexByte(w, '/')+1:] // Java: [name/address]
 	if SetEndpoint(&found, w) && found.IP.IsValid() {
 		named.IP = found.IP
@@ -423,7 +554,7 @@ func isFQDN(s string) bool {
 }
 
 // networkWords turn a sentence with an end in it into one about a connection.
-var networkWords = [...]string{"onnect", "andshake", "eartbeat", "nreachable", "eachable", "isten", "mount", "Mount ", "ogin to"}
+var networkWords = [...]string{"onnect", "esolve host", "andshake", "eartbeat", "nreachable", "eachable", "isten", "mount", "Mount ", "ogin to"}
 
 // sentence makes a text that names who was connected to, or who connected,
 // Network Activity; the other end is the device.
@@ -436,6 +567,7 @@ func sentence(text string, ev *event.Event) {
 	ev.Class = event.NetworkActivity
 	ev.Activity, ev.Status = outcomeOf(text)
 	switch {
+	case ev.Activity == event.NetworkListen: // the host's own
 	case !src:
 		ev.Src, ev.Direction = DeviceEndpoint(ev), event.DirectionOutbound
 	case !dst:
@@ -469,6 +601,8 @@ func outcomeOf(text string) (event.Activity, event.Status) {
 		return event.NetworkOpen, event.StatusSuccess
 	case strings.Contains(text, "onnecting"), strings.Contains(text, "onnection from"):
 		return event.NetworkOpen, event.StatusUnknown
+	case strings.Contains(text, "istening on"):
+		return event.NetworkListen, event.StatusUnknown
 	}
 	return event.ActivityOther, event.StatusUnknown
 }
@@ -486,7 +620,7 @@ func account(text string, ev *event.Event) bool {
 		ev.User.Name, ev.User.Domain, _ = strings.Cut(who, ", Domain: ")
 		return true
 	}
-	for _, mark := range [...]string{"ser '", "ser \"", "sername=", "serName=", "user=", "User=", "for user ", "acct=", "principal "} {
+	for _, mark := range [...]string{"ser '", "ser \"", "sername=", "serName=", "user=", "User=", "for user ", "acct=", "principal ", "of user ", "by user ", "user: "} {
 		_, rest, ok := strings.Cut(text, mark)
 		if !ok {
 			continue
