@@ -311,6 +311,7 @@ func (c *courier) at(reply string) (m *message, attempt uint64) {
 
 // pubAck is JetStream's answer to a message.
 type pubAck struct {
+	Stream    string              `json:"stream"`
 	Sequence  uint64              `json:"seq"`
 	Duplicate bool                `json:"duplicate"`
 	Error     *jetstream.APIError `json:"error"`
@@ -324,6 +325,7 @@ func (c *courier) onAck(reply *nats.Msg) {
 	free := false
 	switch {
 	case m == nil: // settled by an answer to an earlier attempt
+	case errors.Is(err, errNoAck):
 	case err == nil:
 		free = c.acknowledged(m, ack)
 	case attempt == m.attempt && m.state == sent:
@@ -335,15 +337,22 @@ func (c *courier) onAck(reply *nats.Msg) {
 	}
 }
 
+// errNoAck says that an answer is not JetStream's: whoever subscribes to a
+// message's subject can give one.
+var errNoAck = errors.New("not an acknowledgement")
+
 func decodeAck(reply *nats.Msg, ack *pubAck) error {
 	if len(reply.Data) == 0 && reply.Header.Get("Status") == "503" {
 		return nats.ErrNoResponders
 	}
 	if err := json.Unmarshal(reply.Data, ack); err != nil {
-		return fmt.Errorf("read acknowledgement: %w", err)
+		return errNoAck
 	}
-	if ack.Error != nil {
+	switch {
+	case ack.Error != nil:
 		return ack.Error
+	case ack.Stream == "" || ack.Sequence == 0:
+		return errNoAck
 	}
 	return nil
 }
