@@ -98,10 +98,11 @@ type courier struct {
 	count   courierCount
 
 	// Of the courier's goroutine, progress under the lock.
-	progress   int64         // messages stored at the last attempt to recover
-	wait       time.Duration // before the next
-	complained time.Time
-	silent     bool // no complaint is open
+	progress  int64         // messages stored at the last attempt to recover
+	wait      time.Duration // before the next
+	complaint complaint
+	refusal   complaint // as in refuse
+	silent    bool      // no complaint is open
 }
 
 // courierCount is what a courier counts. In each snapshot, under the lock,
@@ -286,7 +287,10 @@ func (c *courier) refuse(m *message, cause error) (free bool) {
 		parts = c.split(m)
 	}
 	if len(parts) == 0 {
-		c.log.Error("message is refused for good, and dropped", "error", cause, "subject", m.Subject, "bytes", len(m.Data), "events", m.events)
+		if n, ok := c.refusal.due(time.Now(), 1); ok {
+			c.log.Error("message is refused for good, and dropped",
+				"error", cause, "subject", m.Subject, "bytes", len(m.Data), "events", m.events, "messages", n)
+		}
 		return c.finish(m, refused)
 	}
 	for _, p := range parts {

@@ -10,11 +10,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Pauses between attempts to recover, and between complaints.
+// Pauses between attempts to recover.
 const (
-	firstPause    = 50 * time.Millisecond
-	longestPause  = 5 * time.Second
-	complainEvery = time.Minute
+	firstPause   = 50 * time.Millisecond
+	longestPause = 5 * time.Second
 )
 
 var (
@@ -107,10 +106,10 @@ func (c *courier) backoff() time.Duration {
 // complain says, once a minute, why messages are held up.
 func (c *courier) complain(err error) {
 	now := time.Now()
-	if now.Sub(c.complained) < complainEvery {
+	if _, ok := c.complaint.due(now, 1); !ok {
 		return
 	}
-	c.complained, c.silent = now, false
+	c.silent = false
 	counts, age, trouble := c.snapshot(now)
 	if err == nil {
 		err = trouble
