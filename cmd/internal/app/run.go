@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -59,13 +60,16 @@ func run(ctx context.Context, std Streams, load func() (configs.Config, error)) 
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectEvery)
 	}
-	config, err := load()
+	config, warnings, err := checked(load)
 	if err != nil {
-		return usage(err)
+		return err
 	}
 	log, level, err := newLogger(std.Err, config.Log)
 	if err != nil {
 		return usage(err)
+	}
+	for _, one := range warnings {
+		log.Warn("the configuration works, but look at this", "key", one.Key, "value", strings.Trim(one.Value, `"`), "reason", one.Reason)
 	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
