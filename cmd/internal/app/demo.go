@@ -40,7 +40,8 @@ func newDemoCommand(std Streams) *cobra.Command {
 it, and lets the hosts send one night of syslog over UDP, TCP and TLS in a few
 seconds: honest backups and patches, and some stories that should be found.
 Findings are read back from NATS as any consumer would. It ends with a table of
-what was found and what was missed; exit code 1 when the two differ.`,
+what was found and what was missed; exit code 1 when something was missed or
+found in error, or when Ctrl-C came before the end.`,
 		Example: `  vegress demo
   vegress demo --for 1m --keep
   vegress demo --json | tail -n 1 | jq .summary

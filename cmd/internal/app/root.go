@@ -93,7 +93,9 @@ func newRoot(std Streams) *cobra.Command {
 		Long: `vegress takes the syslog of ESXi hosts and vCenters, says which VM, host and
 role is behind each connection, finds external HTTP(S) that no backup, patch
 or admin work justifies (MITRE ATT&CK DET0425), and forwards events and
-findings to NATS JetStream, which it brings along.`,
+findings to NATS JetStream, which it brings along.
+
+Exit codes: 0 ok; 1 failed; 2 wrong usage or configuration.`,
 		Example: `  vegress demo                          # see all of it work, nothing to install
   vegress run                           # the service; point ESXi at port 1514
   vegress replay host.log               # the whole pipeline over a file

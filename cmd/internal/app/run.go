@@ -26,9 +26,11 @@ func newRunCommand(std Streams) *cobra.Command {
 		Long: `Run receives syslog, enriches, judges, and stores events and findings in the
 embedded NATS JetStream server. It works without a configuration file.
 
-SIGHUP reads the configuration again and puts roles, justifications, networks,
-catalogue and limits in force; a bad file changes nothing. SIGTERM drains and
-stops; a second one ends at once.`,
+SIGHUP reads the configuration again and puts in force what needs no restart:
+roles, justifications, networks, egress, business hours, catalogue, limits,
+allowed sources, the certificate of the listeners, and the log's level. A bad
+file changes nothing. SIGTERM and Ctrl-C drain and stop, with exit code 0; a
+second one ends at once.`,
 		Example: `  vegress run
   vegress run --config /etc/vegress/vegress.yaml
   vegress run --listen udp://:1514 --listen tcp://:1514 --data-dir /var/lib/vegress`,
