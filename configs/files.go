@@ -59,8 +59,10 @@ func secret(key, file string) Faults {
 	if err != nil || info.Mode().Perm()&0o004 == 0 {
 		return nil
 	}
-	return Faults{{Key: key, Value: fmt.Sprintf("%q", file), Warning: true,
-		Reason: fmt.Sprintf("everybody on this machine can read it (mode %04o): chmod 0600, or 0640 with the service's group", info.Mode().Perm())}}
+	return Faults{{
+		Key: key, Value: fmt.Sprintf("%q", file), Warning: true,
+		Reason: fmt.Sprintf("everybody on this machine can read it (mode %04o): chmod 0600, or 0640 with the service's group", info.Mode().Perm()),
+	}}
 }
 
 // pair reads a certificate and its key.
@@ -89,8 +91,10 @@ func pair(key, certFile, keyFile string, now time.Time) Faults {
 }
 
 func stale(key, file, what string) Fault {
-	return Fault{Key: key + ".cert_file", Value: fmt.Sprintf("%q", file), Warning: true,
-		Reason: what + ": clients that check it are turned away until it is renewed"}
+	return Fault{
+		Key: key + ".cert_file", Value: fmt.Sprintf("%q", file), Warning: true,
+		Reason: what + ": clients that check it are turned away until it is renewed",
+	}
 }
 
 // authorities reads a file of certificates to trust.

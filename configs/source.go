@@ -167,8 +167,10 @@ func (s *source) check(node *yaml.Node, prefix string, known []string) (all Faul
 			all = append(all, s.check(value, key+".", known)...)
 		case value.Kind == yaml.AliasNode || value.Tag == "!!null":
 		default:
-			all = append(all, Fault{File: s.file, Line: value.Line, Key: key,
-				Reason: "is a section: want keys below it, one of " + strings.Join(below(key, known), ", ")})
+			all = append(all, Fault{
+				File: s.file, Line: value.Line, Key: key,
+				Reason: "is a section: want keys below it, one of " + strings.Join(below(key, known), ", "),
+			})
 		}
 	}
 	return all

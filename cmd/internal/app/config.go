@@ -67,7 +67,7 @@ used; 2: the configuration itself is wrong.`,
 // checkedJSON says on standard output what checked found, for a program.
 func checkedJSON(std Streams, warnings configs.Faults, err error) error {
 	all := configs.Faults{}
-	if wrong := (configs.Faults)(nil); errors.As(err, &wrong) {
+	if wrong := configs.Faults(nil); errors.As(err, &wrong) {
 		all = append(all, wrong...)
 	} else if err != nil {
 		return err
