@@ -99,6 +99,28 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestYAML: what YAML allows beside plain keys is read as it is meant.
+func TestYAML(t *testing.T) {
+	for _, text := range []string{
+		"forward:\nroles:\n", "# nothing\n", "---\nlog: {level: info}\n", "forward: {tls: null}\n",
+		"Forward: {Durability: strict}\n", "forward: {<<: {durability: strict}}\n",
+		"listen: &a {http: \"127.0.0.1:0\"}\nlimits: {connections: 1}\n",
+	} {
+		c := load(t, text)
+		if c.Forward.Broker.Listen != "127.0.0.1:4222" || c.Forward.Streams.Events.MaxBytes != 20e9 {
+			t.Errorf("%q: the defaults are gone: %+v", text, c.Forward)
+		}
+		if strings.Contains(text, "strict") && c.Forward.Broker.Durability != "strict" {
+			t.Errorf("%q: durability %q", text, c.Forward.Broker.Durability)
+		}
+	}
+	for _, text := range []string{"- a\n", "log: {level: info}\n---\nlog: {level: debug}\n", "log: info\n", "log: {level: info}\nlog: {level: debug}\n"} {
+		if _, err := configs.Load(write(t, text), nil); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}
+
 func TestSecretsStayOut(t *testing.T) {
 	file := write(t, "forward: {uplink: {url: \"nats://soc:hunter2@nats.example.com:4222\"}}")
 	for _, asJSON := range []bool{false, true} {

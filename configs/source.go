@@ -160,7 +160,7 @@ func (s *source) check(node *yaml.Node, prefix string, known []string) (all Faul
 		key := prefix + strings.ToLower(name.Value)
 		isSection := slices.ContainsFunc(known, func(k string) bool { return strings.HasPrefix(k, key+".") })
 		switch {
-		case slices.Contains(known, key):
+		case slices.Contains(known, key), name.Tag == "!!merge":
 		case !isSection:
 			all = append(all, Fault{File: s.file, Line: name.Line, Key: key, Reason: "unknown key" + meant(key, known)})
 		case value.Kind == yaml.MappingNode:
