@@ -2,6 +2,7 @@ package webservice
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
@@ -193,14 +194,22 @@ func notInLabel(r rune) bool {
 // build puts what was found where look-ups find it.
 func (l *loader) build() *Catalogue {
 	c := &Catalogue{suffixes: make(map[string]node, len(l.found))}
+	known := map[Service]bool{}
 	for _, key := range l.order {
 		e := l.found[key]
+		if e.service.Category != none && !known[*e.service] {
+			known[*e.service] = true
+			c.services = append(c.services, *e.service)
+		}
 		if e.prefix.IsValid() {
 			c.prefixes.Insert(e.prefix, e.service)
 			continue
 		}
 		c.insert(key, e.service)
 	}
+	slices.SortFunc(c.services, func(a, b Service) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Category, b.Category))
+	})
 	return c
 }
 

@@ -11,7 +11,7 @@ import (
 // TestDemo runs the main job: every story is found, nothing honest is, every
 // line is accounted for, and what consumers get is valid OCSF.
 func TestDemo(t *testing.T) {
-	got := command(t, "demo", "--for", "2s", "--json")
+	got := command(t, "demo", "--for", "4s", "--json")
 	if got.code != exitOK {
 		t.Fatalf("exit code %d:\n%s\n%s", got.code, got.err, got.out)
 	}
@@ -37,7 +37,7 @@ func TestDemo(t *testing.T) {
 
 // TestDemoForPeople shows the findings as they come and the table at the end.
 func TestDemoForPeople(t *testing.T) {
-	got := command(t, "demo", "--for", "1s", "--seed", "7")
+	got := command(t, "demo", "--for", "3s", "--seed", "7")
 	if got.code != exitOK {
 		t.Fatalf("exit code %d:\n%s\n%s", got.code, got.err, got.out)
 	}

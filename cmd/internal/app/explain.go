@@ -55,15 +55,19 @@ func (f *natsFlags) finding(ctx context.Context, std Streams, prefix string) (*e
 	if !uidForm.MatchString(prefix) {
 		return nil, usage(fmt.Errorf("%q is no uid of a finding: want 4 to 32 digits of hex, as vegress tail shows them", prefix))
 	}
-	nc, err := f.dial(std)
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	nc, err := f.dial(std, end)
 	if err != nil {
 		return nil, err
 	}
 	defer nc.Close()
 	found, err := forward.FindFindings(ctx, nc, prefix, 2)
-	switch {
+	switch cause := context.Cause(ctx); {
+	case cause != nil:
+		return nil, cause // the user may not read
 	case err != nil:
-		return nil, err
+		return nil, hinted(err)
 	case len(found) == 0:
 		return nil, fmt.Errorf("no finding begins with %s (it may be older than forward.findings.max_age keeps)", prefix)
 	case len(found) > 1:
