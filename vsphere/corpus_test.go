@@ -21,6 +21,8 @@ import (
 	"github.com/vegress/vegress/syslog"
 	"github.com/vegress/vegress/vsphere"
 	"github.com/vegress/vegress/vsphere/esxi"
+	"github.com/vegress/vegress/vsphere/proxy"
+	"github.com/vegress/vegress/vsphere/resolver"
 	"github.com/vegress/vegress/vsphere/vcenter"
 )
 
@@ -29,6 +31,8 @@ var update = flag.Bool("update", false, "write what is found as what is expected
 func newDecoder() *vsphere.Decoder {
 	programs := esxi.Recognizers()
 	maps.Copy(programs, vcenter.Recognizers())
+	maps.Copy(programs, resolver.Recognizers())
+	maps.Copy(programs, proxy.Recognizers())
 	return vsphere.NewDecoder(programs, vsphere.Options{Replay: true})
 }
 
