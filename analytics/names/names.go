@@ -214,7 +214,7 @@ func (n *Names) learnDestination(ev *event.Event, host string) {
 	}
 	client, addr, now := ev.Entity(), ev.Dst.IP.Unmap(), ev.Time.Unix()
 	if s, ok := n.sources[client]; ok {
-		if old, ok := s.names.get(addr); ok && old.way == wayDNS && now-old.seen <= n.ttl() {
+		if old, ok := n.recall(s, addr); ok && old.way == wayDNS && now-old.seen <= n.ttl() {
 			return
 		}
 	}
@@ -233,7 +233,7 @@ func (n *Names) copyOf(who event.Entity, addr netip.Addr, host string) string {
 // known is host as it is kept for who already; empty: it is not.
 func (n *Names) known(who event.Entity, addr netip.Addr, host string) string {
 	if s, ok := n.sources[who]; ok {
-		if old, ok := s.names.get(addr); ok && old.host == host {
+		if old, ok := n.recall(s, addr); ok && old.host == host {
 			return old.host
 		}
 	}
@@ -246,6 +246,17 @@ func (n *Names) learn(who event.Entity, addr netip.Addr, v name) {
 	before := s.names.len()
 	s.names.put(addr, v)
 	n.account(s, before)
+}
+
+// recall is the name of addr for s. That counts as a use of it, for which
+// others may fall off.
+func (n *Names) recall(s *source, addr netip.Addr) (name, bool) {
+	before := s.names.len()
+	v, ok := s.names.get(addr)
+	if s.names.len() != before {
+		n.account(s, before)
+	}
+	return v, ok
 }
 
 // account keeps the sums right after s changed, and the bound.
@@ -295,12 +306,7 @@ func (n *Names) fill(ev *event.Event) {
 	addr, now := ev.Dst.IP.Unmap(), ev.Time.Unix()
 	if s, ok := n.sources[ev.Entity()]; ok {
 		n.touch(s)
-		before := s.names.len()
-		got, ok := s.names.get(addr)
-		if s.names.len() != before {
-			n.account(s, before)
-		}
-		if ok && now-got.seen <= n.ttl() {
+		if got, ok := n.recall(s, addr); ok && now-got.seen <= n.ttl() {
 			write(ev, got, got.way.via())
 			n.stats.annotated.Add(1)
 			return

@@ -242,6 +242,19 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// What falls off because something else is looked up leaves the sum too.
+func TestSumStaysRight(t *testing.T) {
+	n := names.New(names.Options{MaxPairs: 1000, MaxPerSource: 4})
+	for range 100 {
+		for _, i := range []int{1, 2, 3, 4, 1, 2} { // the last are old while 3 and 4 are young
+			n.Annotate(answer(0, "10.0.0.1", "x.example.com", fmt.Sprint("203.0.113.", i)))
+		}
+	}
+	if s := n.Stats(); s.Pairs > 4 {
+		t.Errorf("one source of at most 4 addresses, and %d pairs", s.Pairs)
+	}
+}
+
 func TestRegistrableDomain(t *testing.T) {
 	for host, want := range map[string]string{
 		"api.example.co.uk": "example.co.uk", "example.com": "example.com", "com": "com", "": "", "localhost": "localhost",
