@@ -33,6 +33,7 @@ var rooms = map[string]room{
 	"vsphere/esxi":         {[]string{"vsphere", "event", "syslog"}, std},
 	"vsphere/vcenter":      {[]string{"vsphere", "event", "syslog"}, std},
 	"vsphere/resolver":     {[]string{"vsphere", "event", "syslog"}, std},
+	"vsphere/proxy":        {[]string{"vsphere", "event", "syslog"}, std},
 	"vsphere/session":      {nil, []string{"github.com/vmware/govmomi"}},
 	"vsphere/inventory":    {[]string{"event", "vsphere/session"}, []string{"github.com/vmware/govmomi"}},
 	"analytics":            {[]string{"event"}, std},

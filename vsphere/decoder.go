@@ -44,6 +44,22 @@ func (rs Recognizers) Recognize(m *syslog.Message, ev *event.Event) bool {
 	return false
 }
 
+// Programs puts the recognizers of several rooms together, by program. Where two
+// know a program (or what no program is named for, ""), the later one is asked
+// first.
+func Programs(rooms ...map[string]Recognizer) map[string]Recognizer {
+	all := map[string]Recognizer{}
+	for _, room := range rooms {
+		for name, r := range room {
+			if earlier, ok := all[name]; ok {
+				r = Recognizers{r, earlier}
+			}
+			all[name] = r
+		}
+	}
+	return all
+}
+
 // Options of a Decoder.
 type Options struct {
 	// MaxSkew is how far a sender's time may be from the time of receipt, to

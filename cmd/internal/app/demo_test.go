@@ -27,6 +27,11 @@ func TestDemo(t *testing.T) {
 	if s.Sent == 0 || s.Received != s.Sent || s.Received != s.Forwarded+s.Joined+sum(s.Dropped) || s.Joined == 0 {
 		t.Errorf("the account does not add up: %+v", s)
 	}
+	// Whoever asked the resolver has a name of its own for where it went, also
+	// behind an alias.
+	if n := strings.Count(got.out, "(name by dns)"); n < 3 || strings.Contains(got.out, "(name by dns_shared") {
+		t.Errorf("%d names by the client's own question, or some by others'", n)
+	}
 	valid := eventtest.New(t)
 	for _, line := range lines[:len(lines)-1] {
 		if err := valid.Validate([]byte(line)); err != nil {
