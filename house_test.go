@@ -34,6 +34,7 @@ var rooms = map[string]room{
 	"vsphere/vcenter":      {[]string{"vsphere", "event", "syslog"}, std},
 	"vsphere/resolver":     {[]string{"vsphere", "event", "syslog"}, std},
 	"vsphere/ipfix":        {[]string{"event"}, []string{"github.com/netsampler/goflow2/v2/decoders"}},
+	"vsphere/proxy":        {[]string{"vsphere", "event", "syslog"}, std},
 	"vsphere/session":      {nil, []string{"github.com/vmware/govmomi"}},
 	"vsphere/inventory":    {[]string{"event", "vsphere/session"}, []string{"github.com/vmware/govmomi"}},
 	"analytics":            {[]string{"event"}, std},

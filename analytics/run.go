@@ -12,5 +12,8 @@ type Run struct {
 	Records []string
 }
 
-// Covers says that at lies within r, both ends included.
-func (r *Run) Covers(at time.Time) bool { return !at.Before(r.From) && !at.After(r.To) }
+// Covers says that at lies within r, both ends included. It counts in whole
+// seconds, as verdicts do.
+func (r *Run) Covers(at time.Time) bool {
+	return at.Unix() >= r.From.Unix() && at.Unix() <= r.To.Unix()
+}

@@ -7,14 +7,10 @@ package configs
 import (
 	"bytes"
 	_ "embed"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +46,8 @@ type Config struct {
 
 	Forward Forward `mapstructure:"forward"`
 	Log     Log     `mapstructure:"log"`
+
+	from *source // of the values
 }
 
 // Listen is where vegress is spoken to.
@@ -93,26 +91,29 @@ const envPrefix = "VEGRESS"
 
 // Load reads the defaults, then the file (none when its name is empty), the
 // environment, and overrides (key -> value, as flags set them), and checks the
-// whole. Its errors name the key and the value.
+// whole. Its error is Faults, all of them; the Config is then as far as it
+// could be read.
 func Load(file string, overrides map[string]any) (Config, error) {
-	v, err := read(file, overrides)
+	v, from, err := read(file, overrides)
 	if err != nil {
-		return Config{}, err
+		return Config{from: from}, err
 	}
-	return decode(v)
+	return decode(v, from)
 }
 
 // read puts the layers over each other.
-func read(file string, overrides map[string]any) (*viper.Viper, error) {
+func read(file string, overrides map[string]any) (*viper.Viper, *source, error) {
 	v := viper.New()
 	v.SetConfigType("yaml")
 	if err := v.ReadConfig(bytes.NewReader(defaults)); err != nil {
-		return nil, fmt.Errorf("read the built-in defaults: %w", err)
+		return nil, nil, fmt.Errorf("read the built-in defaults: %w", err)
 	}
-	if file != "" {
-		if err := merge(v, file); err != nil {
-			return nil, err
-		}
+	from, text, err := openSource(file, overrides)
+	if err != nil {
+		return nil, from, err
+	}
+	if err := v.MergeConfig(bytes.NewReader(text)); err != nil {
+		return nil, from, Faults{syntax(file, err)}
 	}
 	v.SetEnvPrefix(envPrefix)
 	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
@@ -120,90 +121,26 @@ func read(file string, overrides map[string]any) (*viper.Viper, error) {
 	for key, value := range overrides {
 		v.Set(key, value)
 	}
-	return v, nil
+	return v, from, nil
 }
 
-func merge(v *viper.Viper, file string) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("read configuration: %w", err)
-	}
-	if err := v.MergeConfig(bytes.NewReader(text)); err != nil {
-		return fmt.Errorf("read configuration %s: %w", file, flatten(err))
-	}
-	return nil
-}
-
-func decode(v *viper.Viper) (Config, error) {
-	var c Config
+func decode(v *viper.Viper, from *source) (Config, error) {
+	c := Config{from: from}
 	hooks := mapstructure.ComposeDecodeHookFunc(
 		durationHook,
 		mapstructure.TextUnmarshallerHookFunc(),
 		sizeHook,
 		listHook,
 	)
-	if err := v.UnmarshalExact(&c, viper.DecodeHook(hooks)); err != nil {
-		return Config{}, fmt.Errorf("configuration: %w", flatten(err))
-	}
+	all := append(strangers(os.Environ()), from.misplaced()...)
+	all = append(all, from.place(misread(v.UnmarshalExact(&c, viper.DecodeHook(hooks)))).without(all)...)
 	if err := c.fill(); err != nil {
-		return Config{}, err
+		all = append(all, faults(err)...)
 	}
-	return c, c.Validate()
-}
-
-// Validate checks each part with its room. Its errors name the key and the
-// value; files are not opened.
-func (c *Config) Validate() error {
-	known := inventory.Options{VCenters: c.VCenters, Roles: c.Roles}
-	checks := []func() error{
-		c.validateOwn, c.Listen.Syslog.Validate, c.Listen.Flows().Validate, c.Limits.Validate, known.Validate,
-		c.Forward.Broker.Validate, c.Forward.Streams.Validate, c.Forward.Uplink.Validate,
-		func() error { _, err := egress.Compile(c.Egress); return err },
-		c.Evidence.Validate, c.validateRoles,
+	if all = append(all, c.validate().without(all)...); len(all) > 0 {
+		return c, all
 	}
-	for _, check := range checks {
-		if err := check(); err != nil {
-			return fmt.Errorf("configuration: %w", err)
-		}
-	}
-	return nil
-}
-
-// validateRoles refuses a justification for a role that nothing can have: it
-// would justify nothing, and say so nowhere.
-func (c *Config) validateRoles() error {
-	known := []string{"any", "management", "hypervisor", "vcenter"} // built in
-	for _, r := range c.Roles {
-		known = append(known, r.Name)
-	}
-	for i, j := range c.Egress.Justifications {
-		if !slices.ContainsFunc(known, func(name string) bool { return strings.EqualFold(name, j.Role) }) {
-			return fmt.Errorf("justifications[%d] (%q): role is %q: must be one of %s", i, j.Name, j.Role, strings.Join(known, ", "))
-		}
-	}
-	return nil
-}
-
-func (c *Config) validateOwn() error {
-	if c.MaxSkew < time.Second || c.MaxSkew > 24*time.Hour {
-		return fmt.Errorf("max_skew is %s: want 1s to 24h", c.MaxSkew)
-	}
-	if c.Inventory.Wait < 0 || c.Inventory.Wait > time.Hour {
-		return fmt.Errorf("inventory.wait is %s: want 0 to 1h", c.Inventory.Wait)
-	}
-	if _, err := c.Log.SlogLevel(); err != nil {
-		return err
-	}
-	if c.Log.Format != "text" && c.Log.Format != "json" {
-		return fmt.Errorf("log.format is %q: must be text or json", c.Log.Format)
-	}
-	if c.Listen.HTTP == "" {
-		return nil
-	}
-	if _, _, err := net.SplitHostPort(c.Listen.HTTP); err != nil {
-		return fmt.Errorf("listen.http is %q: must be host:port: %w", c.Listen.HTTP, err)
-	}
-	return nil
+	return c, nil
 }
 
 // SlogLevel is Level as log/slog has it.
@@ -214,24 +151,6 @@ func (l Log) SlogLevel() (slog.Level, error) {
 	}
 	return level, nil
 }
-
-// flatten puts the decoder's list of faults on one line, in the words of the
-// configuration file.
-func flatten(err error) error {
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	text = strings.TrimPrefix(text, "decoding failed due to the following error(s): ")
-	text = unknownKeys.ReplaceAllStringFunc(text, func(found string) string {
-		part := unknownKeys.FindStringSubmatch(found)
-		if part[1] != "" {
-			part[1] += "."
-		}
-		return "unknown key " + part[1] + strings.ReplaceAll(part[2], ", ", ", "+part[1])
-	})
-	return errors.New(text)
-}
-
-// unknownKeys is how mapstructure names them: where they stand, and which.
-var unknownKeys = regexp.MustCompile(`'([^']*)' has invalid keys: ([^ ,]+(?:, [^ ,]+)*)`)
 
 // fill puts in what depends on the machine.
 func (c *Config) fill() error {

@@ -64,17 +64,17 @@ justifications:
 // TestRefused: what is wrong is named by its key and its value.
 func TestRefused(t *testing.T) {
 	tests := []struct{ name, text, want string }{
-		{"unknown key", "rolls: []", "configuration: unknown key rolls"},
-		{"unknown nested keys", "forward: {lisen: x, tlss: y}", "unknown key forward.lisen, forward.tlss"},
-		{"no YAML", "a: [", "read configuration"},
+		{"unknown key", "rolls: []", "rolls: unknown key; did you mean roles?"},
+		{"unknown nested keys", "forward: {lisen: x}", "forward.lisen: unknown key; did you mean forward.listen?"},
+		{"no YAML", "a: [", ":1: no valid YAML: "},
 		{"size", "limits: {message: 64parsecs}", "64parsecs"},
 		{"bytes", "forward: {events: {max_bytes: much}}", "much"},
 		{"duration", "max_skew: soon", "soon"},
 		{"skew", "max_skew: 48h", "48h"},
-		{"wait", "inventory: {wait: -1s}", "inventory.wait is -1s"},
-		{"level", "log: {level: loud}", `log.level is "loud"`},
-		{"format", "log: {format: xml}", `log.format is "xml"`},
-		{"http", "listen: {http: nine}", `listen.http is "nine"`},
+		{"wait", "inventory: {wait: -1s}", "inventory.wait: -1s: want"},
+		{"level", "log: {level: loud}", `log.level: "loud": must be`},
+		{"format", "log: {format: xml}", `log.format: "xml": must be`},
+		{"http", "listen: {http: nine}", `listen.http: "nine": must be`},
 		{"listener", `listen: {syslog: ["smtp://:25"]}`, "smtp://:25"},
 		{"flows", `listen: {ipfix: ["tcp://:4739"]}`, `listen.ipfix: "tcp://:4739": want udp://`},
 		{"source", "listen: {allowed_sources: [everybody]}", "everybody"},
@@ -85,8 +85,8 @@ func TestRefused(t *testing.T) {
 		{"uplink", "forward: {uplink: {url: \"http://x\"}}", "http://x"},
 		{"vcenter", "vcenters: [{name: vc1, url: \"http://vc1/sdk\", username: u}]", "http://vc1/sdk"},
 		{"role", "roles: [{name: \"\"}]", "role"},
-		{"window", "justifications: [{name: a, role: b, destinations: [any], windows: [\"noon\"]}]", "noon"},
-		{"role of nobody", "justifications: [{name: a, role: nope, destinations: [any]}]", `role is "nope"`},
+		{"window", "justifications: [{name: a, role: any, destinations: [any], windows: [\"noon\"]}]", "noon"},
+		{"role of nobody", "justifications: [{name: a, role: nope, destinations: [any]}]", `justifications[0].role: "nope": is neither`},
 		{"network", "networks: {internal: [10.0.0.0/99]}", "10.0.0.0/99"},
 		{"zone", "business_hours: {timezone: Mars/Base}", "Mars/Base"},
 	}
@@ -97,6 +97,28 @@ func TestRefused(t *testing.T) {
 				t.Errorf("error %v; want one line with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestYAML: what YAML allows beside plain keys is read as it is meant.
+func TestYAML(t *testing.T) {
+	for _, text := range []string{
+		"forward:\nroles:\n", "# nothing\n", "---\nlog: {level: info}\n", "forward: {tls: null}\n",
+		"Forward: {Durability: strict}\n", "forward: {<<: {durability: strict}}\n",
+		"listen: &a {http: \"127.0.0.1:0\"}\nlimits: {connections: 1}\n",
+	} {
+		c := load(t, text)
+		if c.Forward.Broker.Listen != "127.0.0.1:4222" || c.Forward.Streams.Events.MaxBytes != 20e9 {
+			t.Errorf("%q: the defaults are gone: %+v", text, c.Forward)
+		}
+		if strings.Contains(text, "strict") && c.Forward.Broker.Durability != "strict" {
+			t.Errorf("%q: durability %q", text, c.Forward.Broker.Durability)
+		}
+	}
+	for _, text := range []string{"- a\n", "log: {level: info}\n---\nlog: {level: debug}\n", "log: info\n", "log: {level: info}\nlog: {level: debug}\n"} {
+		if _, err := configs.Load(write(t, text), nil); err == nil {
+			t.Errorf("%q is taken", text)
+		}
 	}
 }
 

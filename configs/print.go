@@ -12,11 +12,11 @@ import (
 // Passwords inside URLs are masked; all other secrets are kept in files that
 // the configuration only names.
 func Print(file string, asJSON bool) ([]byte, error) {
-	v, err := read(file, nil)
+	v, from, err := read(file, nil)
 	if err != nil {
 		return nil, err
 	}
-	c, err := decode(v)
+	c, err := decode(v, from)
 	if err != nil {
 		return nil, err
 	}

@@ -210,7 +210,7 @@ func (p *wireEndpoint) endpoint() Endpoint {
 		IP: p.IP, Port: p.Port, Hostname: p.Hostname, MAC: p.MAC,
 		VIF: p.Interface, Switch: p.Switch, SwitchPort: p.SwitchPort, World: p.World,
 		VMName: p.Name, VMUUID: p.InstanceUID,
-		Service: p.Service, Category: p.Category, NameVia: p.HostnameVia,
+		Service: p.Service, Category: p.Category, NameVia: p.HostnameVia, NameAge: p.HostnameAge,
 	}
 }
 

@@ -54,7 +54,7 @@ func fullEvent(class event.Class) event.Event {
 		},
 		Dst: event.Endpoint{
 			IP: netip.MustParseAddr("203.0.113.1"), Port: 443, Hostname: "paste.example", MAC: "odd",
-			Service: "pastebin", Category: "paste", NameVia: "dns",
+			Service: "pastebin", Category: "paste", NameVia: "dns", NameAge: 61,
 			Context: event.Context{Host: &event.Host{Name: "esx01", IsVCenter: true}, Via: event.ViaIP, State: event.StateLive},
 		},
 		Direction: event.DirectionOutbound, Protocol: 6, TCPFlags: 0x12,

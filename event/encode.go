@@ -332,7 +332,7 @@ func (e *Endpoint) appendMembers(dst []byte) []byte {
 // rest says that appendRest has something to append.
 func (e *Endpoint) rest() bool {
 	return e.MAC != "" && !isMAC(e.MAC) || e.Switch != "" || e.SwitchPort != "" || e.World != "" ||
-		e.Category != "" || e.NameVia != ""
+		e.Category != "" || e.NameVia != "" || e.NameAge != 0
 }
 
 // appendRest appends what appendMembers has no place for.
@@ -344,7 +344,11 @@ func (e *Endpoint) appendRest(dst []byte) []byte {
 	dst = appendText(dst, `"switch_port":`, e.SwitchPort)
 	dst = appendText(dst, `"world":`, e.World)
 	dst = appendText(dst, `"category":`, e.Category)
-	return appendText(dst, `"hostname_via":`, e.NameVia)
+	dst = appendText(dst, `"hostname_via":`, e.NameVia)
+	if e.NameAge != 0 {
+		dst = appendInt(dst, `"hostname_age_seconds":`, int64(e.NameAge))
+	}
+	return dst
 }
 
 // isMAC says that s has the form of OCSF's mac_t: six pairs of hex digits,

@@ -181,6 +181,7 @@ type Device struct {
 type Endpoint struct {
 	IP       netip.Addr
 	Port     uint16 // 0: none or not known
+	NameAge  uint32 // seconds since Hostname was learned, where NameVia says that it was
 	Hostname string
 	MAC      string // lower case, colons
 
@@ -199,7 +200,8 @@ type Endpoint struct {
 	Service  string // the web service behind the address ("pastebin"), by the catalogue
 	Category string // its category ("paste")
 	// NameVia says where Hostname, or Service, came from when the record itself
-	// had no name: "dns", "dns_shared", "sni", "catalogue".
+	// had no name: "dns", "connection", "dns_shared", "sni", "catalogue"; "none":
+	// nothing knows one.
 	NameVia string
 }
 

@@ -178,7 +178,7 @@ func (m *maker) endpoint() event.Endpoint {
 	return event.Endpoint{
 		IP: m.addr(), Port: uint16(m.number()), Hostname: m.text(), MAC: m.text(), VIF: m.text(), Switch: m.text(),
 		SwitchPort: m.text(), World: m.text(), VMName: m.text(), VMUUID: m.text(), Context: m.context(),
-		Service: m.text(), Category: m.text(), NameVia: m.text(),
+		Service: m.text(), Category: m.text(), NameVia: m.text(), NameAge: uint32(m.IntN(3) * 3600),
 	}
 }
 

@@ -75,6 +75,7 @@ type wireEndpoint struct {
 	World       string     `json:"world"`
 	Category    string     `json:"category"`
 	HostnameVia string     `json:"hostname_via"`
+	HostnameAge uint32     `json:"hostname_age_seconds"`
 }
 
 type wireConnection struct {

@@ -70,16 +70,12 @@ func remote(credentialsFile, caFile string, log *slog.Logger) []nats.Option {
 // lasting are the options of every connection: it never gives up, and what
 // could not be sent is not kept behind our back.
 func lasting(log *slog.Logger) []nats.Option {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+	errs := newConnectionErrors(log)
 	return []nats.Option{
 		nats.MaxReconnects(-1),
 		nats.ReconnectBufSize(-1),
 		nats.IgnoreAuthErrorAbort(),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			log.Error("NATS connection", "error", err)
-		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { errs.note(err) }),
 	}
 }
 

@@ -40,35 +40,51 @@ type copier struct {
 	options Options
 	local   *nats.Conn
 	config  jetstream.StreamConfig
+	denied  *denials
 	log     *slog.Logger
 
 	mu      sync.Mutex
 	courier *courier     // nil while nothing is copied
 	before  courierCount // of couriers that ended
 	handed  position     // what the courier was given, or needed not to be
+	spool   spool
 	present int64
 	lost    int64
 	foreign int64
-	waiting int64
 	err     error // why nothing is copied
+
+	gaps, reading, saving complaint
 }
 
 // run copies until ctx ends.
 func (c *copier) run(ctx context.Context, far *nats.Conn) {
-	var complained time.Time
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { c.survey(ctx) })
+	var failing complaint
 	for ctx.Err() == nil {
-		err := c.copy(ctx, far)
+		began := time.Now()
+		err := c.denied.explain(c.copy(ctx, far), began)
 		if ctx.Err() != nil {
 			return
 		}
 		c.mu.Lock()
 		c.err = err
 		c.mu.Unlock()
-		if now := time.Now(); now.Sub(complained) >= complainEvery {
+		if _, ok := failing.due(time.Now(), 1); ok {
 			c.log.Error("nothing is copied", "error", err)
-			complained = now
 		}
 		pause(ctx, retryPause)
+	}
+}
+
+// deny tells the courier what the far server does not let through.
+func (c *copier) deny(subject string, cause error) {
+	c.mu.Lock()
+	out := c.courier
+	c.mu.Unlock()
+	if out != nil {
+		out.deny(subject, cause)
 	}
 }
 
@@ -83,6 +99,7 @@ type leg struct {
 	last  uint64          // of the local stream, at the start
 	out   *courier
 	saved position
+	end   context.CancelCauseFunc // of the leg
 }
 
 func (c *copier) copy(ctx context.Context, far *nats.Conn) (err error) {
@@ -90,6 +107,8 @@ func (c *copier) copy(ctx context.Context, far *nats.Conn) (err error) {
 		return err
 	}
 	l := &leg{copier: c, far: far}
+	ctx, l.end = context.WithCancelCause(ctx)
+	defer l.end(nil)
 	if l.js, err = jetstream.New(c.local); err != nil {
 		return err
 	}
@@ -125,6 +144,9 @@ func (l *leg) prepare(ctx context.Context) error {
 	}
 	l.out, err = newCourier(courierOptions{
 		nc: l.far, stream: at.FarStream, floor: farInfo.State.LastSeq, options: l.options,
+		passed:  place{at.Local, at.LastID},
+		explain: l.denied.explain,
+		verify:  func(ctx context.Context, acknowledged uint64) error { return l.verify(ctx, farInfo, acknowledged) },
 	})
 	if err != nil {
 		return err
@@ -133,6 +155,27 @@ func (l *leg) prepare(ctx context.Context) error {
 	l.courier, l.handed, l.err = l.out, at, nil
 	l.mu.Unlock()
 	return nil
+}
+
+// errReplaced ends a leg.
+var errReplaced = errors.New("the far stream is not what it was: its place is taken by another, or it lost its end")
+
+// verify ends the leg when the far stream is another one than at its start, or
+// has less than what it acknowledged: what is missing there is found out anew.
+func (l *leg) verify(ctx context.Context, was *jetstream.StreamInfo, acknowledged uint64) error {
+	st, err := l.farJS.Stream(ctx, was.Config.Name)
+	if err == nil {
+		now := st.CachedInfo()
+		if now.Created.Equal(was.Created) && now.State.LastSeq >= acknowledged {
+			return nil
+		}
+		err = errReplaced
+	}
+	if errors.Is(err, errReplaced) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		l.log.Warn("the copy begins again", "error", err)
+		l.end(err)
+	}
+	return fmt.Errorf("look up far stream %s: %w", was.Config.Name, err)
 }
 
 func (c *copier) key() string { return "uplink." + c.config.Name }
@@ -157,11 +200,13 @@ func (l *leg) load(ctx context.Context, st jetstream.Stream, far *jetstream.Stre
 		// Of another stream, or not ours: what the far end has already is left out.
 		return fresh, nil
 	}
-	if at.FarStream != far.Config.Name || !at.FarCreated.Equal(far.Created) || at.Far > far.State.LastSeq {
+	cut := l.truncated(ctx, st, at)
+	if at.FarStream != far.Config.Name || !at.FarCreated.Equal(far.Created) {
 		at.FarStream, at.FarCreated, at.Far = far.Config.Name, far.Created, 0
 	}
-	if l.truncated(ctx, st, at) {
-		at.Local, at.Far = max(at.Local-min(at.Local, stepBack), local.State.FirstSeq-1), 0
+	if cut || at.Far > far.State.LastSeq { // either stream lost its end
+		at.Local, at.Far = max(at.Local-min(at.Local, stepBack), max(local.State.FirstSeq, 1)-1), 0
+		at.LastID = ""
 	}
 	return at, nil
 }
@@ -219,14 +264,18 @@ func (l *leg) flow(ctx context.Context) error {
 	wg.Go(func() { l.saveOften(saving) })
 
 	r := reader{js: l.js, stream: l.config.Name, after: l.handed.Local, config: jetstream.ConsumerConfig{FilterSubjects: l.config.Subjects}}
-	r.follow(ctx, l.pass, func(err error) { l.log.Warn("read the spool", "error", err) })
+	r.follow(ctx, l.pass, func(err error) {
+		if n, ok := l.reading.due(time.Now(), 1); ok {
+			l.log.Warn("read the spool", "error", err, "times", n)
+		}
+	})
 
 	l.drain()
 	stop()
 	wg.Wait()
 	l.save(context.WithoutCancel(ctx))
-	l.end()
-	return errors.New("the copy has ended")
+	l.finish()
+	return fmt.Errorf("the copy has ended: %w", context.Cause(ctx))
 }
 
 func (l *leg) drain() {
@@ -235,7 +284,7 @@ func (l *leg) drain() {
 	_ = l.out.empty(ctx) // what is left is compared at the next start
 }
 
-func (l *leg) end() {
+func (l *leg) finish() {
 	l.mu.Lock()
 	l.courier = nil
 	l.mu.Unlock()
@@ -251,26 +300,21 @@ func (l *leg) end() {
 // pass takes one message to the far server, unless it is there.
 func (l *leg) pass(e entry) bool {
 	seq, skip := e.Sequence, isForeign(e)
-	l.noteLoss(seq, int64(e.Waiting))
+	l.noteLoss(e)
 	if seq > l.last {
 		l.known = nil // stored after the far stream was read
 	}
-	out := &message{Msg: nats.Msg{Subject: e.Subject, Header: e.Header, Data: e.Data}, events: 1}
-	out.before, out.beforeID = l.handed.Local, l.handed.LastID
-	if out.Header == nil {
-		out.Header = nats.Header{}
-	}
-	if out.id = out.Header.Get(nats.MsgIdHdr); out.id == "" {
-		out.id = l.config.Name + "-" + strconv.FormatInt(l.handed.LocalCreated.UnixNano(), 36) + "-" + strconv.FormatUint(seq, 10)
-		out.set(nats.MsgIdHdr, out.id)
-	}
+	at := place{seq, e.Header.Get(nats.MsgIdHdr)}
+	out := l.message(e, at)
 	there := l.known[out.id]
-	if !there && !skip && l.out.send(out) != nil {
+	if there || skip {
+		l.out.pass(at)
+	} else if l.out.send(out) != nil {
 		return false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.handed.Local, l.handed.LastID = seq, e.Header.Get(nats.MsgIdHdr)
+	l.handed.Local, l.handed.LastID = at.seq, at.id
 	switch {
 	case skip:
 		l.foreign++
@@ -280,15 +324,36 @@ func (l *leg) pass(e entry) bool {
 	return true
 }
 
+// message is e, which stands at that place, as it goes to the far server: one
+// without an id gets one.
+func (l *leg) message(e entry, at place) *message {
+	m := &message{
+		Msg: nats.Msg{Subject: e.Subject, Header: e.Header, Data: e.Data}, id: at.id, events: 1,
+		at: at, before: place{l.handed.Local, l.handed.LastID}, stored: e.Time,
+	}
+	if m.id == "" {
+		m.id = l.config.Name + "-" + strconv.FormatInt(l.handed.LocalCreated.UnixNano(), 36) + "-" + strconv.FormatUint(at.seq, 10)
+		if m.Header == nil {
+			m.Header = nats.Header{}
+		}
+		m.set(nats.MsgIdHdr, m.id)
+	}
+	return m
+}
+
 // noteLoss counts what the ring removed before it was read: the reader leaves
 // nothing out.
-func (l *leg) noteLoss(seq uint64, waiting int64) {
+func (l *leg) noteLoss(e entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waiting = waiting
-	if gap := seq - l.handed.Local - 1; gap > 0 {
-		l.lost += int64(gap)
-		l.log.Error("the ring removed messages before they were copied: enlarge forward.events or mend the uplink", "messages", gap)
+	l.spool.last = max(l.spool.last, e.Sequence+e.Waiting)
+	gap := int64(e.Sequence - l.handed.Local - 1)
+	if gap <= 0 {
+		return
+	}
+	l.lost += gap
+	if n, ok := l.gaps.due(time.Now(), gap); ok {
+		l.log.Error("the ring removed messages before they were copied: enlarge forward.events or mend the uplink", "messages", n)
 	}
 }
 
@@ -318,22 +383,22 @@ func (l *leg) save(ctx context.Context) {
 		_, err = l.kv.Put(ctx, l.key(), data)
 	}
 	if err != nil {
-		l.log.Warn("save the uplink's position", "error", err)
+		if n, ok := l.saving.due(time.Now(), 1); ok {
+			l.log.Warn("save the uplink's position", "error", err, "times", n)
+		}
 		return
 	}
 	l.saved = at
 }
 
-// position is up to where everything is copied. What was handed over is read
-// first: if then nothing is in flight, all of it was acknowledged.
+// position is up to where everything is copied. That and the bound at the far
+// end are of one instant, or a message between them could be copied twice.
 func (l *leg) position() position {
 	l.mu.Lock()
 	at := l.handed
 	l.mu.Unlock()
-	floor, m := l.out.oldest()
-	if m != nil {
-		at.Local, at.LastID = m.before, m.beforeID
-	}
+	reached, floor, _ := l.out.reached()
+	at.Local, at.LastID = reached.seq, reached.id
 	// Until the end of what may be known there, the old bound holds.
 	if at.Local >= l.last {
 		at.Far = floor
@@ -354,21 +419,29 @@ func (c *copier) trouble() error {
 func (c *copier) addStats(s *UplinkStats) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	count, age := c.before, time.Duration(0)
+	count, reached, stored, inFlight := c.before, c.handed.Local, time.Time{}, int64(0)
 	if c.courier != nil {
-		var now courierCount
-		now, age, _ = c.courier.snapshot(time.Now())
+		now, _, _ := c.courier.snapshot(time.Now())
 		count.Stored.Messages += now.Stored.Messages
 		count.Refused.Messages += now.Refused.Messages
-		count.InFlight.Messages += now.InFlight.Messages
 		count.Redelivered += now.Redelivered
+		inFlight = now.InFlight.Messages
+		var p place
+		p, _, stored = c.courier.reached()
+		reached = p.seq
 	}
 	s.Copied += count.Stored.Messages
 	s.Present += c.present
 	s.Lost += c.lost
 	s.Foreign += c.foreign
 	s.Refused += count.Refused.Messages
-	s.Waiting += c.waiting + count.InFlight.Messages
-	s.Oldest = max(s.Oldest, age)
 	s.Resent += count.Redelivered
+	waiting := max(c.spool.behind(reached), inFlight)
+	s.Waiting += waiting
+	if waiting > 0 && stored.IsZero() {
+		stored = c.spool.next
+	}
+	if !stored.IsZero() {
+		s.Oldest = max(s.Oldest, time.Since(stored))
+	}
 }

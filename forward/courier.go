@@ -18,11 +18,11 @@ import (
 
 // message is one JetStream message on its way until it is acknowledged.
 type message struct {
-	nats.Msg        // Header and Data belong to the courier until release
-	id       string // Nats-Msg-Id
-	events   int
-	before   uint64 // sequence and id of the message before it, in the stream
-	beforeID string // that it is copied from
+	nats.Msg          // Header and Data belong to the courier until release
+	id         string // Nats-Msg-Id
+	events     int
+	at, before place     // in the stream that it is copied from: its own, and that of the message before it
+	stored     time.Time // when it was stored there
 
 	token    uint64 // place in the courier's queue
 	attempt  uint64
@@ -31,7 +31,14 @@ type message struct {
 	sent     time.Time // when it was last sent
 	refusals int
 	state    messageState
+	denied   bool // the server did not let it through, and it is not stored since
 	sending  bool // a goroutine reads Data; release waits for it
+}
+
+// place is that of a message in its stream; zero: before the first.
+type place struct {
+	seq uint64
+	id  string
 }
 
 type messageState uint8
@@ -57,9 +64,16 @@ type courierOptions struct {
 	nc      *nats.Conn
 	stream  string
 	floor   uint64 // nothing of what will be sent is stored at or before it
+	passed  place  // of the message before what will be sent
 	options Options
 	// split divides a message that is refused for good; nil when it cannot be.
 	split func(*message) []*message
+	// verify, if set, is asked whether the stream is still the one that
+	// acknowledged that sequence, when a connection broke or an answer is
+	// missing.
+	verify func(ctx context.Context, acknowledged uint64) error
+	// explain, if set, makes an error of something that began at since tell more.
+	explain func(err error, since time.Time) error
 	// release, if set, gets each message when it is settled and its memory free.
 	release func(*message)
 }
@@ -93,15 +107,17 @@ type courier struct {
 	flowing bool
 	suspect bool // what was sent may be lost
 	closed  bool
-	lastSeq uint64 // highest sequence that was acknowledged
-	trouble error  // why it is not flowing
+	lastSeq uint64    // highest sequence that was acknowledged
+	moved   time.Time // when the first of queue was settled last
+	trouble error     // why it is not flowing
 	count   courierCount
 
 	// Of the courier's goroutine, progress under the lock.
-	progress   int64         // messages stored at the last attempt to recover
-	wait       time.Duration // before the next
-	complained time.Time
-	silent     bool // no complaint is open
+	progress  int64         // messages stored at the last attempt to recover
+	wait      time.Duration // before the next
+	complaint complaint
+	refusal   complaint // as in refuse
+	silent    bool      // no complaint is open
 }
 
 // courierCount is what a courier counts. In each snapshot, under the lock,
@@ -150,6 +166,9 @@ func newCourier(o courierOptions) (*courier, error) {
 	if c.release == nil {
 		c.release = func(*message) {}
 	}
+	if c.explain == nil {
+		c.explain = func(err error, _ time.Time) error { return err }
+	}
 	if c.sub, err = o.nc.Subscribe(c.inbox+"*.*", c.onAck); err != nil {
 		return nil, fmt.Errorf("subscribe to acknowledgements: %w", err)
 	}
@@ -189,13 +208,19 @@ func (c *courier) send(m *message) error {
 	return nil
 }
 
+// behindFirst is how many windows of messages may be settled behind one that
+// is not.
+const behindFirst = 16
+
 func (c *courier) full(m *message) bool {
-	return c.open >= c.options.WindowMessages || c.open > 0 && c.bytes+len(m.Data) > c.options.WindowBytes
+	return c.open >= c.options.WindowMessages || c.open > 0 && c.bytes+len(m.Data) > c.options.WindowBytes ||
+		len(c.queue) >= behindFirst*c.options.WindowMessages
 }
 
 func (c *courier) enqueue(m *message) {
 	m.token = c.base + uint64(len(c.queue))
 	m.floor, m.state, m.attempt, m.refusals = c.lastSeq, queued, 0, 0
+	c.passed = m.at
 	c.queue = append(c.queue, m)
 	c.open++
 	c.bytes += len(m.Data)
@@ -273,9 +298,40 @@ func (c *courier) finish(m *message, o outcome) (free bool) {
 	for n < len(c.queue) && c.queue[n] == nil {
 		n++
 	}
-	c.queue, c.base = c.queue[n:], c.base+uint64(n)
+	if n > 0 {
+		c.queue, c.base = c.queue[n:], c.base+uint64(n)
+		c.moved = time.Now()
+	}
+	if m.denied && o == stored {
+		c.permit()
+	}
 	c.room.Broadcast()
 	return !m.sending
+}
+
+// deny notes that the server does not let messages of a subject through. They
+// wait, and all behind them: one of them tries, again and again.
+func (c *courier) deny(subject string, cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found := false
+	for _, m := range c.queue {
+		if m != nil && m.state == sent && m.Subject == subject {
+			m.denied, found = true, true
+		}
+	}
+	if found {
+		c.distrust(cause)
+	}
+}
+
+// permit forgets what was denied.
+func (c *courier) permit() {
+	for _, m := range c.queue {
+		if m != nil {
+			m.denied = false
+		}
+	}
 }
 
 // refuse settles m, which the server will never take: its halves go on, if it
@@ -286,7 +342,10 @@ func (c *courier) refuse(m *message, cause error) (free bool) {
 		parts = c.split(m)
 	}
 	if len(parts) == 0 {
-		c.log.Error("message is refused for good, and dropped", "error", cause, "subject", m.Subject, "bytes", len(m.Data), "events", m.events)
+		if n, ok := c.refusal.due(time.Now(), 1); ok {
+			c.log.Error("message is refused for good, and dropped",
+				"error", cause, "subject", m.Subject, "bytes", len(m.Data), "events", m.events, "messages", n)
+		}
 		return c.finish(m, refused)
 	}
 	for _, p := range parts {
@@ -311,6 +370,7 @@ func (c *courier) at(reply string) (m *message, attempt uint64) {
 
 // pubAck is JetStream's answer to a message.
 type pubAck struct {
+	Stream    string              `json:"stream"`
 	Sequence  uint64              `json:"seq"`
 	Duplicate bool                `json:"duplicate"`
 	Error     *jetstream.APIError `json:"error"`
@@ -324,6 +384,7 @@ func (c *courier) onAck(reply *nats.Msg) {
 	free := false
 	switch {
 	case m == nil: // settled by an answer to an earlier attempt
+	case errors.Is(err, errNoAck):
 	case err == nil:
 		free = c.acknowledged(m, ack)
 	case attempt == m.attempt && m.state == sent:
@@ -335,15 +396,22 @@ func (c *courier) onAck(reply *nats.Msg) {
 	}
 }
 
+// errNoAck says that an answer is not JetStream's: whoever subscribes to a
+// message's subject can give one.
+var errNoAck = errors.New("not an acknowledgement")
+
 func decodeAck(reply *nats.Msg, ack *pubAck) error {
 	if len(reply.Data) == 0 && reply.Header.Get("Status") == "503" {
 		return nats.ErrNoResponders
 	}
 	if err := json.Unmarshal(reply.Data, ack); err != nil {
-		return fmt.Errorf("read acknowledgement: %w", err)
+		return errNoAck
 	}
-	if ack.Error != nil {
+	switch {
+	case ack.Error != nil:
 		return ack.Error
+	case ack.Stream == "" || ack.Sequence == 0:
+		return errNoAck
 	}
 	return nil
 }
@@ -429,15 +497,31 @@ func (c *courier) abandon() (free []*message) {
 	return free
 }
 
-// oldest is the oldest message in flight, nil when there is none, and the
-// sequence of the stream behind which it and all later ones are stored.
-func (c *courier) oldest() (floor uint64, m *message) {
+// pass notes that the message at p needs not be sent.
+func (c *courier) pass(p place) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.passed = p
+}
+
+// lastStored is the highest sequence that was acknowledged.
+func (c *courier) lastStored() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lastSeq
+}
+
+// reached is the place up to which all that was handed over is settled, and
+// the sequence of the stream behind which everything later is stored, if at
+// all. Both are of one instant. stored is that of the oldest message in flight.
+func (c *courier) reached() (p place, floor uint64, stored time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.queue) == 0 {
-		return c.lastSeq, nil
+		return c.passed, c.lastSeq, time.Time{}
 	}
-	return c.queue[0].floor, c.queue[0]
+	m := c.queue[0]
+	return m.before, m.floor, m.stored
 }
 
 // snapshot is a consistent copy of the counts, the age of the oldest message
@@ -451,12 +535,12 @@ func (c *courier) snapshot(now time.Time) (count courierCount, age time.Duration
 	switch {
 	case !c.flowing:
 		trouble = c.trouble
-	case age > stuckAfter:
-		trouble = fmt.Errorf("the oldest message has waited %s for its acknowledgement (may this user publish there?)", age.Round(time.Second))
+	case age > stuckAfter && now.Sub(c.moved) > stuckAfter:
+		trouble = fmt.Errorf("the oldest message has waited %s for its acknowledgement", age.Round(time.Second))
 	}
 	return c.count, age, trouble
 }
 
 // stuckAfter is how old an unacknowledged message may be on a connection that
-// seems well: a far server that refuses to publish answers nothing.
+// seems well, while none is acknowledged: some trouble answers nothing.
 const stuckAfter = 30 * time.Second

@@ -48,7 +48,7 @@ func (r *reader) direct(ctx context.Context, handle func(entry) bool) (more bool
 		if since := r.config.OptStartTime; since != nil && m.Time.Before(*since) {
 			continue
 		}
-		e := entry{Subject: m.Subject, Header: m.Header, Data: m.Data, Sequence: m.Sequence, Waiting: last - min(last, m.Sequence)}
+		e := entry{Subject: m.Subject, Header: m.Header, Data: m.Data, Sequence: m.Sequence, Time: m.Time, Waiting: last - min(last, m.Sequence)}
 		if !handle(e) {
 			return false, nil
 		}

@@ -14,10 +14,11 @@ const (
 )
 
 // Bounds of a pack. A pack passes PackBytes only by an event that is longer
-// than the one before it, or that is alone in its pack.
+// than the one before it, or that is alone in its pack; with one of the longest
+// it stays below what a NATS server takes, 1 MiB.
 const (
-	PackBytes  = 64 << 10
-	PackEvents = 500
+	PackBytes  = 256 << 10
+	PackEvents = 2000
 	// Linger is how long a pack waits for more events.
 	Linger = 200 * time.Millisecond
 )

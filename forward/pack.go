@@ -247,18 +247,19 @@ func (m *message) set(key, value string) {
 // messagePool keeps the memory of packs that were acknowledged.
 type messagePool struct{ pool sync.Pool }
 
-// Bounds of what the pool keeps: a message that grew beyond is left to the
+// A message begins small and grows to what its packs need: most classes and
+// partitions never fill one. What grew beyond maxPooled is left to the
 // collector.
 const (
-	pooledBytes = PackBytes + PackBytes/4
-	maxPooled   = 4 * PackBytes
+	firstBytes = 64 << 10
+	maxPooled  = 2 * PackBytes
 )
 
 func (p *messagePool) get() *message {
 	if m, ok := p.pool.Get().(*message); ok {
 		return m
 	}
-	return &message{Msg: nats.Msg{Header: nats.Header{}, Data: make([]byte, 0, pooledBytes)}}
+	return &message{Msg: nats.Msg{Header: nats.Header{}, Data: make([]byte, 0, firstBytes)}}
 }
 
 func (p *messagePool) put(m *message) {

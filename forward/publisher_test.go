@@ -275,8 +275,8 @@ func TestPackLimits(t *testing.T) {
 		n     int
 		packs int
 	}{
-		{"64 KiB", big, 45, 3},
-		{"one event above 64 KiB", strings.Repeat("y", 100<<10), 1, 1},
+		{"256 KiB", big, 165, 3},
+		{"one event above 256 KiB", strings.Repeat("y", 300<<10), 1, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -26,8 +26,9 @@ type entry struct {
 	Subject  string
 	Header   nats.Header
 	Data     []byte
-	Sequence uint64 // in the stream
-	Waiting  uint64 // how many come behind it, about
+	Sequence uint64    // in the stream
+	Time     time.Time // when it was stored there
+	Waiting  uint64    // how many come behind it, about
 }
 
 // reader reads a stream in order through a consumer of its own, and leaves
@@ -103,12 +104,18 @@ func (r *reader) fetch(ctx context.Context, handle func(entry) bool) (more bool,
 			return true, errGap
 		}
 		r.after = meta.Sequence.Stream
-		e := entry{Subject: m.Subject(), Header: m.Headers(), Data: m.Data(), Sequence: meta.Sequence.Stream, Waiting: meta.NumPending}
+		e := entry{
+			Subject: m.Subject(), Header: m.Headers(), Data: m.Data(),
+			Sequence: meta.Sequence.Stream, Time: meta.Timestamp, Waiting: meta.NumPending,
+		}
 		if !handle(e) {
 			return false, nil
 		}
 	}
-	return true, batch.Error()
+	if err = batch.Error(); wait.Err() != nil && ctx.Err() == nil {
+		return true, nil // it was handle that took so long: a server that is away is noticed sooner
+	}
+	return true, err
 }
 
 // toEnd hands on what is in the stream now, and gives up at the first error.
@@ -116,10 +123,17 @@ func (r *reader) toEnd(ctx context.Context, handle func(entry)) error {
 	defer r.close()
 	waiting, err := r.open(ctx)
 	for more := waiting > 0; more && err == nil; {
+		none := true
 		more, err = r.fetch(ctx, func(e entry) bool {
+			none = false
 			handle(e)
 			return e.Waiting > 0
 		})
+		if more && none && err == nil { // what waited was removed: how much is left?
+			r.close()
+			waiting, err = r.open(ctx)
+			more = waiting > 0
+		}
 	}
 	if consumerLost(err) {
 		_, err = r.direct(ctx, func(e entry) bool {
@@ -138,6 +152,7 @@ func (r *reader) toEnd(ctx context.Context, handle func(entry)) error {
 func (r *reader) follow(ctx context.Context, handle func(entry) bool, report func(error)) {
 	defer r.close()
 	var limited time.Time
+	lost := false // the consumer, at the last attempt
 	for more := true; more && ctx.Err() == nil; {
 		var err error
 		if r.consumer == nil {
@@ -146,10 +161,15 @@ func (r *reader) follow(ctx context.Context, handle func(entry) bool, report fun
 		if err == nil {
 			more, err = r.fetch(ctx, handle)
 		}
+		again := !lost && r.consumer != nil && consumerLost(err)
+		lost = again
 		if err == nil || ctx.Err() != nil {
 			continue
 		}
 		r.close()
+		if again {
+			continue // nobody asked it for a while, or deleted it: a new one may do
+		}
 		if isConsumerLimit(err) {
 			if now := time.Now(); now.Sub(limited) >= complainEvery {
 				limited = now

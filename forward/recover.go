@@ -10,11 +10,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Pauses between attempts to recover, and between complaints.
+// Pauses between attempts to recover.
 const (
-	firstPause    = 50 * time.Millisecond
-	longestPause  = 5 * time.Second
-	complainEvery = time.Minute
+	firstPause   = 50 * time.Millisecond
+	longestPause = 5 * time.Second
 )
 
 var (
@@ -45,17 +44,19 @@ func (c *courier) run(ctx context.Context) {
 func (c *courier) reconnected() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.open > 0 {
+	if c.open > 0 || c.verify != nil {
 		c.distrust(errDisconnected)
 	}
 }
 
 // checkOverdue distrusts the flow when the oldest message waits too long. The
-// head of the queue is the oldest: the others are sent behind it.
+// head of the queue is the oldest: the others are sent behind it. While they
+// are settled one after the other the link is slow, which is no trouble.
 func (c *courier) checkOverdue(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.flowing && c.open > 0 && c.queue[0].state == sent && now.Sub(c.queue[0].sent) > c.options.AckTimeout {
+	if c.flowing && c.open > 0 && c.queue[0].state == sent &&
+		now.Sub(c.queue[0].sent) > c.options.AckTimeout && now.Sub(c.moved) > c.options.AckTimeout {
 		c.distrust(errOverdue)
 	}
 }
@@ -68,7 +69,8 @@ func (c *courier) recover(ctx context.Context) {
 			c.complain(err)
 			c.rest(ctx, wait)
 		}
-		if err = c.settleStored(ctx); err == nil && c.sendQueued() {
+		began := time.Now()
+		if err = c.explain(c.settleStored(ctx), began); err == nil && c.sendQueued() {
 			return
 		}
 		c.blame(err)
@@ -107,10 +109,10 @@ func (c *courier) backoff() time.Duration {
 // complain says, once a minute, why messages are held up.
 func (c *courier) complain(err error) {
 	now := time.Now()
-	if now.Sub(c.complained) < complainEvery {
+	if _, ok := c.complaint.due(now, 1); !ok {
 		return
 	}
-	c.complained, c.silent = now, false
+	c.silent = false
 	counts, age, trouble := c.snapshot(now)
 	if err == nil {
 		err = trouble
@@ -122,7 +124,7 @@ func (c *courier) complain(err error) {
 // relieve says that messages flow again, after a complaint.
 func (c *courier) relieve() {
 	c.mu.Lock()
-	well := c.flowing && c.count.Stored.Messages != c.progress
+	well := c.flowing && (c.open == 0 || c.count.Stored.Messages != c.progress)
 	c.mu.Unlock()
 	if well && !c.silent {
 		c.silent = true
@@ -141,6 +143,7 @@ func (c *courier) rest(ctx context.Context, wait time.Duration) {
 		case <-t.C:
 			return
 		case s := <-c.status:
+			c.reconnected()
 			if s == nats.CONNECTED {
 				return
 			}
@@ -157,6 +160,11 @@ func (c *courier) settleStored(ctx context.Context) error {
 	}
 	if c.nc.Status() != nats.CONNECTED {
 		return errDisconnected
+	}
+	if c.verify != nil {
+		if err := c.verify(ctx, c.lastStored()); err != nil {
+			return err
+		}
 	}
 	ids := map[string]bool{}
 	if len(subjects) > 0 {
@@ -219,7 +227,9 @@ func (c *courier) sort(ids map[string]bool) (free []*message) {
 }
 
 // sendQueued sends what is queued, in order, and lets the flow begin again
-// behind it. It is false when there was new trouble meanwhile.
+// behind it. It is false when there was new trouble meanwhile. Of what was
+// denied it sends the first message only: if the server lets it through now,
+// the others follow.
 func (c *courier) sendQueued() bool {
 	for i := uint64(0); ; {
 		c.mu.Lock()
@@ -234,8 +244,13 @@ func (c *courier) sendQueued() bool {
 			return true
 		}
 		c.markSent(m)
+		probe := m.denied
+		c.suspect = probe // what becomes of it is looked after at the next attempt
 		c.mu.Unlock()
 		c.publish(m)
+		if probe {
+			return false
+		}
 	}
 }
 

@@ -54,15 +54,16 @@ func (o UplinkOptions) Validate() error {
 //
 // The other server needs streams for vegress.events.> and for
 // vegress.findings.> with vegress.hosts.>; where there are none, they are made
-// like the embedded ones. Its user needs to publish to these subjects, and
-// $JS.API.STREAM.NAMES, .STREAM.INFO, .CONSUMER.CREATE, .CONSUMER.MSG.NEXT and
-// .CONSUMER.DELETE of those streams: what is there already is read before
-// anything is sent again.
+// like the embedded ones. Its user needs to subscribe to _INBOX.>, and to
+// publish to these subjects, and $JS.API.STREAM.NAMES, .STREAM.INFO,
+// .CONSUMER.CREATE, .CONSUMER.MSG.NEXT and .CONSUMER.DELETE of those streams:
+// what is there already is read before anything is sent again.
 type Uplink struct {
 	opts   UplinkOptions
 	log    *slog.Logger
 	local  *nats.Conn
 	copies []*copier
+	denied denials
 
 	mu  sync.Mutex
 	far *nats.Conn
@@ -78,7 +79,9 @@ func NewUplink(u UplinkOptions, o Options, local *nats.Conn) *Uplink {
 	farSizes := streamSizes{events: orUnlimited(o.Events.MaxBytes), findings: orUnlimited(o.Findings.MaxBytes)}
 	for _, config := range o.streams(farSizes) {
 		if config.Name != IngestStream {
-			up.copies = append(up.copies, &copier{options: o, local: local, config: config, log: up.log.With("stream", config.Name)})
+			up.copies = append(up.copies, &copier{
+				options: o, local: local, config: config, denied: &up.denied, log: up.log.With("stream", config.Name),
+			})
 		}
 	}
 	return up
@@ -97,7 +100,11 @@ func (u *Uplink) Run(ctx context.Context) error {
 	if err := readable(u.opts.CredentialsFile); err != nil {
 		return fmt.Errorf("forward.uplink.credentials_file: %w", err)
 	}
-	far, err := nats.Connect(u.opts.URL, append(remote(u.opts.CredentialsFile, u.opts.CAFile, u.log), nats.RetryOnFailedConnect(true))...)
+	errs := newConnectionErrors(u.log)
+	far, err := nats.Connect(u.opts.URL, append(remote(u.opts.CredentialsFile, u.opts.CAFile, u.log),
+		nats.RetryOnFailedConnect(true),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { u.noteError(errs, err) }),
+	)...)
 	if err != nil {
 		return fmt.Errorf("uplink to %s: %w", redacted(u.opts.URL), err)
 	}
@@ -111,6 +118,17 @@ func (u *Uplink) Run(ctx context.Context) error {
 	}
 	wg.Wait()
 	return nil
+}
+
+// noteError logs what the far connection reports of itself. A message that is
+// denied is told to whoever waits for its acknowledgement.
+func (u *Uplink) noteError(errs *connectionErrors, err error) {
+	errs.note(err)
+	if subject, denied := u.denied.note(err); subject != "" {
+		for _, c := range u.copies {
+			c.deny(subject, denied)
+		}
+	}
 }
 
 // readable opens a file to see whether it can be: nats.go does so at each
@@ -142,8 +160,9 @@ type UplinkStats struct {
 	Lost      int64         // messages that the ring removed before they were copied
 	Foreign   int64         // messages that vegress did not write, left out
 	Refused   int64         // messages that the far server refused for good
+	Denied    int64         // messages and requests that the far user has no right to
 	Waiting   int64         // messages that are still to be copied
-	Oldest    time.Duration // how long ago the oldest message in flight was read
+	Oldest    time.Duration // how long ago the oldest of them was stored here
 	Resent    int64         // messages sent again
 }
 
@@ -153,6 +172,7 @@ func (u *Uplink) Stats() UplinkStats {
 	u.mu.Lock()
 	s.Connected = u.far != nil && u.far.IsConnected()
 	u.mu.Unlock()
+	s.Denied = u.denied.total()
 	for _, c := range u.copies {
 		c.addStats(&s)
 	}

@@ -235,7 +235,8 @@ func TestUplinkLostAcknowledgements(t *testing.T) {
 				}
 				return st.CachedInfo().State.LastSeq
 			}
-			poll(t, "the far server to store", func() bool { return farStream() >= 30+64 })
+			// How many get there, until the first is overdue, is up to the machine.
+			poll(t, "the far server to store", func() bool { return farStream() > 30 })
 			<-time.After(500 * time.Millisecond) // five times the window for duplicates
 			if got := u.up.Stats().Copied; got > 31 {
 				t.Errorf("%d messages count as copied without an acknowledgement", got)

@@ -96,6 +96,7 @@ func runLoaders(ctx context.Context, loaders []*loader, atMost time.Duration) (C
 	errs := make([]error, len(loaders))
 	var wg sync.WaitGroup
 	for i, l := range loaders {
+		l.link.quit = soft.Done() // nothing of it is on the way
 		wg.Go(func() {
 			errs[i] = l.run(soft, hard)
 			l.link.close(hard)

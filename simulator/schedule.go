@@ -216,7 +216,7 @@ func (sc *script) port() uint16 { return uint16(32768 + sc.rng.IntN(28000)) }
 func (sc *script) ask(at time.Time, client netip.Addr, name string, answer netip.Addr) {
 	sc.aside(func() {
 		for i, m := range dnsLookup(client, name, answer) {
-			sc.tell(at.Add(time.Duration(i)*time.Millisecond), sc.resolver, m)
+			sc.tell(at.Add(time.Duration(min(i, 2))*time.Millisecond), sc.resolver, m)
 		}
 	})
 }

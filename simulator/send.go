@@ -73,7 +73,8 @@ const (
 type link struct {
 	to       target
 	tls      *tls.Config
-	patience time.Duration // how long to try to connect again
+	patience time.Duration   // how long to try to connect again
+	quit     <-chan struct{} // closed: no longer; nil: as long as that
 
 	conn    net.Conn
 	stop    func() bool // of the watch on ctx
@@ -105,6 +106,8 @@ func (l *link) open(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-l.quit:
+			return fmt.Errorf("connect to %s://%s: %w", l.to.network, l.to.address, err)
 		case <-time.After(wait):
 		}
 	}

@@ -167,7 +167,7 @@ func (a *Assembler) sameMoment(m *Message) *group {
 // continueLine joins m to g.
 func (a *Assembler) continueLine(g *group, m *Message, emit func(*Message)) {
 	switch {
-	case g == nil || g.key.peer != m.Peer.Addr():
+	case g == nil || g.key.peer != m.Peer.Addr() || apart(&g.msg, m):
 		a.orphan(m, emit)
 	case len(g.pieces)+2 > MaxPieces || g.size+len(m.Raw)+1 > MaxJoined:
 		a.stats.Overflow++
@@ -179,6 +179,16 @@ func (a *Assembler) continueLine(g *group, m *Message, emit func(*Message)) {
 		a.append(g, m, piece{raw: m.Raw, text: m.Text})
 		a.bound(emit)
 	}
+}
+
+// maxApart is how far the times in the headers of two pieces of one
+// submission can be from each other.
+const maxApart = 10 * time.Second
+
+// apart says that by their own times head and m are not of one submission,
+// however closely they came: files are replayed faster than they were written.
+func apart(head, m *Message) bool {
+	return !head.Time.IsZero() && !m.Time.IsZero() && m.Time.Sub(head.Time).Abs() > maxApart
 }
 
 // orphan sends on a piece whose head is not here. An empty record is no

@@ -422,3 +422,25 @@ func ExampleAssembler() {
 	assembler.Flush(emit)
 	// Output: Hostd, 2 records: "info hostd[7] Fault:\n--> (vim.fault.NotFound)"
 }
+
+// TestAssemblerTimesApart: a piece that its header dates much later than the
+// record before it is of another submission.
+func TestAssemblerTimesApart(t *testing.T) {
+	var a syslog.Assembler
+	var p syslog.Parser
+	var got []int
+	emit := func(m *syslog.Message) { got = append(got, m.Records) }
+	for _, raw := range []string{
+		"<166>2031-03-04T05:06:07Z hv7 Hostd: info hostd[5] [Originator@6876 sub=a] one",
+		"<166>2031-03-04T05:06:08Z hv7 Hostd: --> two",
+		"<166>2031-04-04T05:06:08Z hv7 Hostd: --> three",
+	} {
+		var m syslog.Message
+		p.Parse(raw, &m)
+		a.Add(&m, emit)
+	}
+	a.Flush(emit)
+	if len(got) != 2 || got[0]+got[1] != 3 {
+		t.Errorf("got records of %v pieces, want 2 and 1", got)
+	}
+}

@@ -10,7 +10,7 @@ import (
 // syslog-ng's macros, rsyslog's properties, and what shippers made of them.
 var (
 	hostKeys = []string{"host", "hostname", "HOST"}
-	appKeys  = []string{"program", "appname", "app_name", "app-name", "programname", "ident", "PROGRAM"}
+	appKeys  = []string{"program", "appname", "app_name", "app-name", "programname", "ident", "process", "PROGRAM"}
 	pidKeys  = []string{"pid", "procid", "PID"}
 	timeKeys = []string{"timestamp", "@timestamp", "time", "timereported", "ISODATE"}
 	textKeys = []string{"message", "msg", "MESSAGE", "MSG"}
@@ -46,7 +46,11 @@ func (p *Parser) object(s string, m *Message) bool {
 // first is the first of the members that is there, and a string.
 func first(parts map[string]any, keys []string) string {
 	for _, key := range keys {
-		if text, ok := parts[key].(string); ok && text != "" {
+		value := parts[key]
+		if object, ok := value.(map[string]any); ok { // Elastic's "host": {"name": ...}
+			value = object["name"]
+		}
+		if text, ok := value.(string); ok && text != "" {
 			return text
 		}
 	}

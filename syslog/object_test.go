@@ -22,6 +22,10 @@ func TestParseObject(t *testing.T) {
 			t.Errorf("%s: host %q, text %q", other, m.Host, m.Text)
 		}
 	}
+	p.Parse(`{"@timestamp":"2026-11-22T06:00:00.5Z","host":{"name":"hv7"},"process":{"name":"Vpxa"},"message":"x"}`, &m)
+	if m.Host != "hv7" || m.App != "Vpxa" || !m.Time.Equal(at) {
+		t.Errorf("got %+v", m)
+	}
 	p.Parse(`{"host":"vc1","message":"x","time":"noon"}`, &m)
 	if m.Malformed != syslog.BadTime || m.Host != "vc1" {
 		t.Errorf("got %+v", m)

@@ -172,7 +172,15 @@ func (p *Parser) undated(s string, m *Message) {
 		return
 	}
 	if len(first) <= maxBareTag {
-		tagged(first, rest, m)
+		if tagged(first, rest, m) {
+			hostTag(first, rest, m)
+			return
+		}
+		if hostLike(first, false) && knownTag(rest) { // a header without its time
+			tag, text := word(rest)
+			m.Host = first
+			tagged(tag, text, m)
+		}
 	}
 }
 

@@ -27,7 +27,10 @@ func (p *Parser) version1(s string, m *Message, depth int) bool {
 		m.flaw(BadHeader)
 	case tagged(app, after, m): // ESXi's RFC 3164 text behind a relay's header
 	case header5424(rest, m):
-		if depth == 0 && m.foreign() {
+		switch {
+		case depth > 0:
+		case m.App == "" && p.relayed(m.Host, m.Text, m): // a relay put all of the record into its own
+		case m.foreign():
 			p.standard5424(m)
 		}
 	default:

@@ -10,7 +10,12 @@ func (p *Parser) sender(s string, m *Message, depth int) {
 	if second, after := word(rest); first == "-" && p.named(second, after, rest, m) { // HOSTNAME is nil
 		return
 	}
-	if first == "" || textOpens(s) || fileForm(first, rest, s, m) || tagged(first, rest, m) {
+	if first == "" || textOpens(s) {
+		scriptTag(s, m)
+		return
+	}
+	if fileForm(first, rest, s, m) || tagged(first, rest, m) {
+		hostTag(first, rest, m)
 		return
 	}
 	second, after := word(rest)
@@ -22,8 +27,44 @@ func (p *Parser) sender(s string, m *Message, depth int) {
 	case hostLike(first, true) && p.named(second, after, rest, m):
 		m.Host = first
 	case depth == 0 && p.relayed(first, rest, m):
+	case hostLike(second, false) && knownTag(after) && hostLike(first, false): // a relay, and then the sender
+		tag, text := word(after)
+		m.Host = second
+		tagged(tag, text, m)
 	case hostLike(first, false) && (m.HasPRI || strings.IndexByte(first, '.') > 0) && rest != "":
 		m.Host, m.Text = first, rest
+	}
+}
+
+// knownTag says that s opens with the tag of a program that knownProgram
+// knows: no other word is believed where a tag is not sure to stand.
+func knownTag(s string) bool {
+	tag, _ := word(s)
+	tag, ok := strings.CutSuffix(tag, ":")
+	tag, _, _ = strings.Cut(tag, "[")
+	return ok && knownProgram(tag)
+}
+
+// hostTag reads "host.domain: Hostd: text", where the host was taken for the
+// tag.
+func hostTag(first, rest string, m *Message) {
+	if m.Host != "" || strings.IndexByte(first, '.') < 0 || !knownTag(rest) {
+		return
+	}
+	tag, text := word(rest)
+	m.Host = first[:len(first)-1]
+	tagged(tag, text, m)
+}
+
+// scriptTag reads "[/etc/init.d/vvold[1234]: text]", as the host's scripts
+// write it: all of it is text, which says who wrote it.
+func scriptTag(s string, m *Message) {
+	if !strings.HasPrefix(s, "[/") {
+		return
+	}
+	tag, _ := word(s[1:])
+	if tag, ok := strings.CutSuffix(tag, ":"); ok {
+		bracketed(tag, m)
 	}
 }
 
@@ -58,6 +99,9 @@ func fileForm(first, rest, s string, m *Message) bool {
 		return true
 	case isINET(first):
 		m.App = firewallProgram
+		return true
+	case len(first) > 1 && first[len(first)-1] == '|' && isProgram(first[:len(first)-1]): // vmware.log before ESXi 5: "vcpu-0| text"
+		m.App = vmProgram
 		return true
 	}
 	return leveled(first, rest, s, m)
@@ -200,14 +244,23 @@ func (p *Parser) named(second, after, rest string, m *Message) bool {
 	case isLevel(second) && leveled(second, after, rest, m) && m.App != "":
 	case m.HasPRI && bracketed(second, m): // "sshd[123] Accepted ..."
 		m.Text = after
+	case strings.HasPrefix(after, "cpu") && isCPU(after) && isProgram(second): // "vmkernel cpu3:2097)..."
+		m.App, m.Text = second, after
+	case strings.HasPrefix(second, "cpu") && isCPU(rest):
+		m.App, m.Text = kernelProgram, rest
 	default:
 		return gluedTag(rest, m)
 	}
 	return true
 }
 
-// gluedTag reads "sshd[123]:Accepted ...".
+// gluedTag reads "sshd[123]:Accepted ...", and "Hostd:info ..." of a program
+// that is known.
 func gluedTag(s string, m *Message) bool {
+	if i := strings.IndexByte(s, ':'); i > 0 && i+1 < len(s) && knownProgram(s[:i]) {
+		m.App, m.Text = s[:i], s[i+1:]
+		return true
+	}
 	i := strings.Index(s, "]:")
 	if i < 0 || i > maxBareTag || !bracketed(s[:i+1], m) {
 		return false

@@ -98,9 +98,11 @@ func recognizePassword(text string, ev *event.Event) bool {
 		status = event.StatusFailure
 	}
 	logon(ev, event.AuthLogon, status)
-	ev.User = ParseUser(user)
+	SetUser(ev, user)
 	where, rest := Word(rest)
-	SetEndpoint(&ev.Src, where)
+	if where != "unknown" {
+		SetEndpoint(&ev.Src, where)
+	}
 	_, ev.Session, _ = strings.Cut(rest, "session=")
 	return true
 }
@@ -112,7 +114,7 @@ func recognizeAuth(text string, ev *event.Event) bool {
 		return false
 	}
 	logon(ev, event.AuthLogon, event.StatusUnknown)
-	ev.User = ParseUser(user)
+	SetUser(ev, user)
 	return true
 }
 
@@ -152,13 +154,22 @@ func vmOfPath(path string) string {
 }
 
 // recognizeState takes "State Transition (VM_STATE_OFF ->
-// VM_STATE_POWERING_ON)" and "Register called: []/path/x.vmx".
+// VM_STATE_POWERING_ON)", "Create Snapshot: NAME, memory=false" and "Register
+// called: []/path/x.vmx".
 func recognizeState(text string, ev *event.Event) bool {
 	if path, ok := strings.CutPrefix(text, "Register called: []"); ok {
 		ev.Class, ev.Activity, ev.Service = event.APIActivity, event.APICreate, ev.LogName
 		ev.Operation = "Register"
 		ev.Add(FieldVMPath, path)
 		SetVM(ev, vmOfPath(path))
+		return true
+	}
+	if name, ok := strings.CutPrefix(text, "Create Snapshot: "); ok {
+		name, _, _ = strings.Cut(name, ", memory=")
+		ev.Class, ev.Activity, ev.Service = event.APIActivity, event.APICreate, ev.LogName
+		ev.Operation = "Create Snapshot"
+		AddIf(ev, fieldSnapshot, name)
+		vmOfField(ev)
 		return true
 	}
 	states, ok := strings.CutPrefix(text, "State Transition (")
@@ -170,10 +181,15 @@ func recognizeState(text string, ev *event.Event) bool {
 	ev.Operation = "State Transition"
 	AddIf(ev, fieldStateFrom, from)
 	AddIf(ev, fieldStateTo, to)
+	vmOfField(ev)
+	return true
+}
+
+// vmOfField makes the VM whose handler wrote the line the resource.
+func vmOfField(ev *event.Event) {
 	if vm, ok := ev.Field(FieldVM); ok {
 		SetVM(ev, vm.Value)
 	}
-	return true
 }
 
 // recognizeSetting takes "Set called with key 'K' value 'V'": an advanced
@@ -186,27 +202,42 @@ func recognizeSetting(text string, ev *event.Event) bool {
 	key, rest, _ := strings.Cut(rest, "'")
 	ev.Class, ev.Activity, ev.Service = event.APIActivity, event.APIUpdate, ev.LogName
 	ev.Operation, ev.Resource = "Set option", key
-	if value, ok := strings.CutPrefix(rest, " value "); ok {
+	if value, ok := strings.CutPrefix(strings.TrimPrefix(rest, ","), " value "); ok {
 		AddIf(ev, fieldValue, Unquote(value))
+		mentions(value, ev)
 	}
 	return true
 }
 
-// recognizeVMotion takes the address of the host that a VM moves to:
-// "VMotionPrepare: dstMgmtIp=10.0.0.2".
+// recognizeVMotion takes the addresses of the hosts that a VM moves between:
+// "VMotionPrepare: dstMgmtIp=10.0.0.2", "... srcIp=10.0.0.1 dstIp=10.0.0.2".
 func recognizeVMotion(text string, ev *event.Event) bool {
-	if !strings.HasPrefix(text, "VMotion") {
+	if !strings.Contains(text, "Ip=") {
 		return false
 	}
-	_, dst, ok := strings.Cut(text, "dstMgmtIp=")
-	if !ok {
+	dst := vmotionEnd(text, "dstIp=", "dstMgmtIp=")
+	if dst == "" {
 		return false
 	}
-	dst, _ = Word(dst)
-	if !SetEndpoint(&ev.Dst, strings.TrimRight(dst, ",;")) {
+	src := vmotionEnd(text, "srcIp=", "srcMgmtIp=")
+	if src == "" && !strings.HasPrefix(text, "VMotion") || !SetEndpoint(&ev.Dst, dst) {
 		return false
 	}
-	ev.Class, ev.Activity = event.NetworkActivity, event.ActivityOther
-	ev.Src, ev.Direction = DeviceEndpoint(ev), event.DirectionLateral
+	if !SetEndpoint(&ev.Src, src) {
+		ev.Src = DeviceEndpoint(ev)
+	}
+	ev.Class, ev.Activity, ev.Direction = event.NetworkActivity, event.ActivityOther, event.DirectionLateral
+	mentions(text, ev)
 	return true
+}
+
+// vmotionEnd gives the address behind one of the marks.
+func vmotionEnd(text string, marks ...string) string {
+	for _, mark := range marks {
+		if _, rest, ok := strings.Cut(text, mark); ok {
+			word, _ := Word(rest)
+			return strings.Trim(word, "<>,;")
+		}
+	}
+	return ""
 }

@@ -11,6 +11,7 @@ import (
 // vpxd, rhttpproxy, fdm, VUM ...) write in front of a message's text:
 //
 //	info hostd[2099153] [Originator@6876 sub=Vimsvc opID=ab-1 user=root] text   since 6.0
+//	INFO vpxd 20973 [Originator@4413 sub="vpxLro" opID="ab-1"] text               VCF 9
 //	[77381B90 error 'Default' opID=ab-1] text                                   5.x
 //	[2012-04-07 17:39:16.938 FFCFEE80 warning 'HostsvcPlugin'] text             4.x
 //	[2008-08-26 11:06:16.359 'ha-eventmgr' 20532144 info] text                  3.x
@@ -77,6 +78,9 @@ func (b *Body) levelAndName(text string) (rest string, ok bool) {
 		return text, false
 	}
 	name := strings.TrimRight(rest[:open], " ")
+	if i := strings.IndexByte(name, ' '); i > 0 && b.spacedPID(level, name[:i], name[i+1:], rest[open:]) {
+		return rest[open:], true
+	}
 	if strings.ContainsAny(name, " :=@") {
 		return text, false
 	}
@@ -93,6 +97,15 @@ func (b *Body) levelAndName(text string) (rest string, ok bool) {
 		b.PID, b.Sub = "", pid[:end]
 	}
 	return skipBlanks(pid[end+1:]), true
+}
+
+// spacedPID takes what VCF 9 writes: "INFO vpxd 20973 [Originator@4413 ...".
+func (b *Body) spacedPID(level, name, pid, rest string) bool {
+	if _, ok := ParseUint(pid); !ok || elementName(rest) < 0 {
+		return false
+	}
+	b.Level, b.Name, b.PID = level, name, pid
+	return true
 }
 
 // maxName bounds the name of a component and the length of its pid.
@@ -238,7 +251,7 @@ func cutQuoted(s string) (value, rest string) {
 // isKey lists the keys that have been seen in Originator elements.
 func isKey(s string) bool {
 	switch s {
-	case "sub", "item", "opID", "opId", "OpId", "opid", "sid", "user", "reason", "update",
+	case "sub", "item", "req", "opID", "opId", "OpId", "opid", "sid", "user", "reason", "update",
 		"comp", "subcomp", "level", "tid", "errorCode", "username", "threadName", "threadId":
 		return true
 	}

@@ -1,6 +1,7 @@
 package vsphere
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/vegress/vegress/event"
@@ -18,7 +19,19 @@ func sockets(text string, local, peer *event.Endpoint) bool {
 		return false
 	}
 	second, _, ok := socket(rest)
-	return ok && SetEndpoint(local, first) && SetEndpoint(peer, second)
+	return ok && setSocket(local, first) && setSocket(peer, second)
+}
+
+// setSocket is SetEndpoint for an end of a socket. One that was gone before it
+// was asked for its name is 0.0.0.0:0; it stays empty.
+func setSocket(ep *event.Endpoint, s string) bool {
+	if !SetEndpoint(ep, s) {
+		return false
+	}
+	if ep.Port == 0 && ep.IP.IsUnspecified() {
+		*ep = event.Endpoint{}
+	}
+	return true
 }
 
 // socket cuts the first <TCP 'address : port'> out of text.
@@ -52,6 +65,9 @@ func recognizeConnection(text string, ev *event.Event) bool {
 		return false
 	}
 	ev.Class, ev.Protocol = event.NetworkActivity, ProtocolTCP
+	if local.IsZero() {
+		local = DeviceEndpoint(ev)
+	}
 	if isServerSide(text[:angle], &local, &peer) {
 		ev.Src, ev.Dst, ev.Direction = peer, local, event.DirectionInbound
 	} else {
@@ -59,7 +75,48 @@ func recognizeConnection(text string, ev *event.Event) bool {
 	}
 	connectedTo(text[:angle], ev)
 	connectionOutcome(text[:angle], text[angle:], ev)
+	soapCall(text[angle:], ev)
+	if ev.URL == "" {
+		ev.URL = FindURL(text[angle:])
+	}
 	return true
+}
+
+// soapCall reads what was called over a connection: "<SSL(...), /vpxa>, method:
+// waitForUpdates; code: 500(Internal Server Error)", "[<SSL(...), /sdk>]:
+// exportVm". An answer came, so it is HTTP Activity.
+func soapCall(text string, ev *event.Event) {
+	path, rest, ok := requestPath(text)
+	if !ok {
+		return
+	}
+	ev.URL = path
+	method, ok := Between(rest, "method: ", ";")
+	if !ok {
+		if method, ok = strings.CutPrefix(rest, "]: "); !ok {
+			return
+		}
+		method, _ = Word(method)
+	}
+	ev.Class, ev.Activity, ev.Operation = event.HTTPActivity, event.ActivityOther, strings.TrimRight(method, ",.")
+	if _, code, ok := strings.Cut(rest, "code: "); ok {
+		status, reason, _ := strings.Cut(code, "(")
+		SetHTTP(ev, "", "", status)
+		reason, _, _ = strings.Cut(reason, ")")
+		AddIf(ev, FieldError, reason)
+	} else {
+		ev.Status = event.StatusFailure // a fault
+	}
+}
+
+// requestPath cuts the ", /path>" that closes a stream to a service.
+func requestPath(text string) (path, rest string, ok bool) {
+	i := strings.Index(text, ", /")
+	if i <= 0 || text[i-1] != '>' && text[i-1] != ')' {
+		return "", "", false
+	}
+	path, rest, ok = strings.Cut(text[i+len(", "):], ">")
+	return path, rest, ok && strings.IndexByte(path, ' ') < 0
 }
 
 // ProtocolTCP and its siblings are IANA protocol numbers.
@@ -111,10 +168,11 @@ func isServerSide(words string, local, peer *event.Endpoint) bool {
 	case strings.Contains(words, "onnected to"), strings.Contains(words, "to connect"),
 		strings.Contains(words, "onnect failed"), strings.Contains(words, "(client)"):
 		return false
-	case strings.Contains(words, "(server)"), strings.Contains(words, "client"), strings.Contains(words, "ccept"):
+	case strings.Contains(words, "(server)"), strings.Contains(words, "client"), strings.Contains(words, "ccept"),
+		strings.Contains(words, "further requests"), strings.Contains(words, "read request"), strings.Contains(words, "send response"):
 		return true
 	}
-	return local.Port != 0 && local.Port < peer.Port
+	return peer.IsZero() || local.Port != 0 && local.Port < peer.Port // a client knows where it went
 }
 
 // connectedTo reads "Connected to localhost:8307 (/sdk) over".
@@ -141,9 +199,11 @@ func recognizeHostPort(text string, ev *event.Event) bool {
 		return false
 	}
 	target, rest := Word(rest)
-	if !SetEndpoint(&ev.Dst, target) {
+	var dst event.Endpoint
+	if !SetEndpoint(&dst, target) || dst.Port == 0 && !dst.IP.IsValid() && !isFQDN(dst.Hostname) {
 		return false
 	}
+	ev.Dst = dst
 	ev.Class, ev.Protocol = event.NetworkActivity, ProtocolTCP
 	ev.Src, ev.Direction = DeviceEndpoint(ev), event.DirectionOutbound
 	if path, ok := Between(rest, "(", ")"); ok && strings.HasPrefix(path, "/") {
@@ -156,20 +216,22 @@ func recognizeHostPort(text string, ev *event.Event) bool {
 	return true
 }
 
-// recognizeLocalPeer takes the way in which older builds write a socket:
-// "TCP(local=10.0.0.1:443, peer=10.0.0.5:51000)", SSL(...) around it or not.
+// recognizeLocalPeer takes the ways in which older builds write a socket:
+// "TCP(local=10.0.0.1:443, peer=10.0.0.5:51000)", "TCPStreamWin32(socket=TCP(
+// fd=-1) local=10.0.0.1:443,  peer=10.0.0.5:51000)", SSL(...) around it or not.
 func recognizeLocalPeer(text string, ev *event.Event) bool {
-	i := strings.Index(text, "TCP(local=")
+	i := strings.Index(text, "TCP")
 	if i < 0 {
 		return false
 	}
-	ends, ok := Between(text[i:], "TCP(local=", ")")
+	ends, ok := Between(text[i:], "local=", ")")
 	if !ok {
 		return false
 	}
-	first, second, ok := strings.Cut(ends, ", peer=")
+	first, second, ok := strings.Cut(ends, ",")
+	second, isPeer := strings.CutPrefix(skipBlanks(second), "peer=")
 	var local, peer event.Endpoint
-	if !ok || !SetEndpoint(&local, first) || !SetEndpoint(&peer, second) {
+	if !ok || !isPeer || !SetEndpoint(&local, first) || !SetEndpoint(&peer, second) {
 		return false
 	}
 	ev.Class, ev.Protocol = event.NetworkActivity, ProtocolTCP
@@ -193,6 +255,8 @@ func connectionOutcome(words, rest string, ev *event.Event) {
 	AddIf(ev, FieldError, reason)
 	if d, ok := Between(rest, "duration: ", "msec"); ok {
 		AddNumber(ev, FieldDuration, d)
+	} else if d, ok := Between(rest, "duration: ", " (hh:mm:ss"); ok {
+		clockDuration(d, ev)
 	}
 	ev.Activity = connectionActivity(words, reason)
 	switch ev.Activity {
@@ -209,10 +273,25 @@ func connectionOutcome(words, rest string, ev *event.Event) {
 	}
 }
 
+// clockDuration takes "00:00:48.086225" as milliseconds.
+func clockDuration(s string, ev *event.Event) {
+	hours, s, _ := strings.Cut(s, ":")
+	minutes, s, ok := strings.Cut(s, ":")
+	seconds, fraction, _ := strings.Cut(s, ".")
+	h, okH := ParseUint(hours)
+	m, okM := ParseUint(minutes)
+	sec, okS := ParseUint(seconds)
+	if !ok || !okH || !okM || !okS || h > 1e6 || m > 59 || sec > 59 {
+		return
+	}
+	ms, _ := ParseUint((fraction + "000")[:3])
+	ev.AddNumber(FieldDuration, strconv.FormatUint(((h*60+m)*60+sec)*1000+ms, 10))
+}
+
 func connectionActivity(words, reason string) event.Activity {
 	switch {
 	case strings.Contains(words, "onnect failed"), strings.Contains(words, "to connect"),
-		strings.Contains(words, "pooled connection"), strings.Contains(words, "andshake"):
+		strings.Contains(words, "pooled connection"), strings.Contains(words, "andshake"), strings.Contains(words, "to resolve"):
 		return event.NetworkFail
 	case strings.Contains(reason, "eset by peer"):
 		return event.NetworkReset
@@ -265,14 +344,12 @@ func bracketed(s string) string {
 	return s[1:]
 }
 
-// recognizeActivation takes what hostd and its plug-ins log of a call:
+// recognizeActivation takes what hostd, vpxd and their plug-ins log of a call:
 // "Activation finished; <<uuid, <TCP 'l'>, <TCP 'p'>>, session[..].., method>".
+// An exception may follow; that of a login is a failed one.
 func recognizeActivation(text string, ev *event.Event) bool {
 	i := strings.Index(text, "<<")
-	if i < 0 || !strings.Contains(text[:i], "ctivation") {
-		return false
-	}
-	if !sockets(text[i:], &ev.Dst, &ev.Src) {
+	if i < 0 || !isSessionID(text[i+2:]) || !sockets(text[i:], &ev.Dst, &ev.Src) {
 		return false
 	}
 	ev.Class, ev.Direction = event.APIActivity, event.DirectionInbound
@@ -282,8 +359,9 @@ func recognizeActivation(text string, ev *event.Event) bool {
 		return true
 	}
 	object, method, _ := strings.Cut(text[i+j+4:], ", ")
-	if k := strings.IndexByte(method, '>'); k >= 0 {
-		method = method[:k]
+	rest := ""
+	if k := strings.IndexAny(method, ">,"); k >= 0 {
+		method, rest = method[:k], method[k:]
 	}
 	if strings.HasPrefix(object, "session[") {
 		ev.Session = sessionID(object)
@@ -291,7 +369,34 @@ func recognizeActivation(text string, ev *event.Event) bool {
 		ev.Resource = object
 	}
 	SetMethod(ev, method)
+	activationFailed(rest, ev)
 	return true
+}
+
+// isSessionID says that s begins with the id of a session, as of a call, and
+// not with a stream: "SSL(<io_obj ...", "cs p:...".
+func isSessionID(s string) bool {
+	end := strings.IndexByte(s, ',')
+	return end > 0 && !strings.ContainsAny(s[:end], " (:<")
+}
+
+// activationFailed reads ">, N3Vim5Fault12InvalidLogin9ExceptionE(Fault cause:
+// vim.fault.InvalidLogin".
+func activationFailed(rest string, ev *event.Event) {
+	_, fault, ok := strings.Cut(rest, ">, N")
+	if !ok {
+		return
+	}
+	ev.Status = event.StatusFailure
+	if _, cause, ok := strings.Cut(fault, "Fault cause: "); ok {
+		if k := strings.IndexAny(cause, ")\n\\ "); k >= 0 {
+			cause = cause[:k]
+		}
+		AddIf(ev, FieldError, cause)
+	}
+	if len(ev.Operation) >= len(loginMethod) && strings.EqualFold(ev.Operation[:len(loginMethod)], loginMethod) {
+		ev.Class, ev.Activity = event.Authentication, event.AuthLogon
+	}
 }
 
 // sessionID reads "session[uuid]uuid", where the second is the object's.

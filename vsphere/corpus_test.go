@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,14 +20,15 @@ import (
 	"github.com/vegress/vegress/syslog"
 	"github.com/vegress/vegress/vsphere"
 	"github.com/vegress/vegress/vsphere/esxi"
+	"github.com/vegress/vegress/vsphere/proxy"
+	"github.com/vegress/vegress/vsphere/resolver"
 	"github.com/vegress/vegress/vsphere/vcenter"
 )
 
 var update = flag.Bool("update", false, "write what is found as what is expected")
 
 func newDecoder() *vsphere.Decoder {
-	programs := esxi.Recognizers()
-	maps.Copy(programs, vcenter.Recognizers())
+	programs := vsphere.Programs(esxi.Recognizers(), vcenter.Recognizers(), resolver.Recognizers(), proxy.Recognizers())
 	return vsphere.NewDecoder(programs, vsphere.Options{Replay: true})
 }
 

@@ -44,6 +44,22 @@ func (rs Recognizers) Recognize(m *syslog.Message, ev *event.Event) bool {
 	return false
 }
 
+// Programs puts the recognizers of several rooms together, by program. Where two
+// know a program (or what no program is named for, ""), the later one is asked
+// first.
+func Programs(rooms ...map[string]Recognizer) map[string]Recognizer {
+	all := map[string]Recognizer{}
+	for _, room := range rooms {
+		for name, r := range room {
+			if earlier, ok := all[name]; ok {
+				r = Recognizers{r, earlier}
+			}
+			all[name] = r
+		}
+	}
+	return all
+}
+
 // Options of a Decoder.
 type Options struct {
 	// MaxSkew is how far a sender's time may be from the time of receipt, to
@@ -139,7 +155,7 @@ func (d *Decoder) Decode(m *syslog.Message, ev *event.Event) {
 	}
 	d.common(m, ev, p)
 	shard := m.Peer.Port() % counterShards
-	if p.recognizer.Recognize(m, ev) {
+	if d.recognizer(p, m.Text).Recognize(m, ev) {
 		p.recognized[shard].n.Add(1)
 		settle(ev)
 		return
@@ -149,6 +165,17 @@ func (d *Decoder) Decode(m *syslog.Message, ev *event.Event) {
 	}
 	Fallback(m.Text, ev)
 	p.plain[shard].n.Add(1)
+}
+
+// recognizer is p's, but for a vCenter event, which some senders forward under
+// another program's name.
+func (d *Decoder) recognizer(p *program, text string) Recognizer {
+	if strings.HasPrefix(text, "Event [") {
+		if v := d.programs["vpxd"]; v != nil {
+			return v.recognizer
+		}
+	}
+	return p.recognizer
 }
 
 // settle drops what says nothing more: the text of a record whose meaning is in

@@ -17,12 +17,12 @@ func RecognizeEventText(text string, ev *event.Event) bool {
 		return false
 	}
 	switch text[0] {
-	case 'A', 'U', 'C', 'F', 'S', 'P':
+	case 'A', 'U', 'C', 'F', 'S', 'P', 'R':
 		if sessionText(text, ev) {
 			return true
 		}
 	}
-	return vmText(text, ev) || hostText(text, ev) || accountText(text, ev)
+	return doorText(text, ev) || catalogue.recognize(text, ev)
 }
 
 func sessionText(text string, ev *event.Event) bool {
@@ -41,6 +41,8 @@ func sessionText(text string, ev *event.Event) bool {
 		return ssoText(text[len("Successful login "):], event.StatusSuccess, ev)
 	case strings.HasPrefix(text, "SSH session was "):
 		return sshText(text[len("SSH session was "):], ev)
+	case strings.HasPrefix(text, "Remote access for ESXi local user account '"):
+		return lockedOut(text[len("Remote access for ESXi local user account '"):], ev)
 	case strings.HasPrefix(text, "SSH login has failed for "):
 		ok := failedLogon(text[len("SSH login has failed for "):], ev)
 		ev.Service = "ssh"
@@ -52,25 +54,51 @@ func sessionText(text string, ev *event.Event) bool {
 // userText: "U@IP logged in as AGENT", "U@IP logged out (login time: T,
 // number of API invocations: N, user agent: A)", "U IP logged in".
 func userText(s string, ev *event.Event) bool {
-	if who, rest, ok := strings.Cut(s, " logged out"); ok {
+	who, rest, ok := strings.Cut(s, " logged ")
+	if !ok {
+		return false
+	}
+	verb, rest := Word(rest)
+	switch strings.TrimRight(verb, ".,;") {
+	case "out":
 		logon(ev, event.AuthLogoff, event.StatusSuccess)
 		userWhere(who, ev)
 		logoutDetails(rest, ev)
-		return true
-	}
-	if who, rest, ok := strings.Cut(s, " logged in"); ok {
+	case "in":
 		logon(ev, event.AuthLogon, event.StatusSuccess)
-		if from, ok := strings.CutPrefix(rest, " from "); ok {
-			from, _ = Word(from)
-			SetEndpoint(&ev.Src, strings.TrimRight(from, ".,;"))
-			ev.User = ParseUser(who)
-			return true
-		}
-		userWhere(who, ev)
-		ev.HTTP.UserAgent, _ = strings.CutPrefix(rest, " as ")
-		return true
+		userLogon(who, rest, ev)
+	default:
+		return false
 	}
-	return false
+	return true
+}
+
+// userLogon reads what stands around "logged in": "U@IP" and "as AGENT", "U"
+// and "from IP".
+func userLogon(who, rest string, ev *event.Event) {
+	switch word, after := Word(rest); word {
+	case "from":
+		from, _ := Word(after)
+		SetEndpoint(&ev.Src, strings.TrimRight(from, ".,;"))
+		SetUser(ev, who)
+	case "as":
+		userWhere(who, ev)
+		ev.HTTP.UserAgent = after
+	default:
+		userWhere(who, ev)
+	}
+}
+
+// lockedOut: "root' has been locked for 900 seconds after 5 failed login
+// attempts".
+func lockedOut(s string, ev *event.Event) bool {
+	user, outcome, ok := strings.Cut(s, "'")
+	if !ok || !strings.HasPrefix(outcome, " has been locked") {
+		return false
+	}
+	logon(ev, event.ActivityOther, event.StatusFailure)
+	SetUser(ev, user)
+	return true
 }
 
 // consoleLogon: "U has failed", "U has succeeded".
@@ -100,10 +128,15 @@ func logoutDetails(s string, ev *event.Event) {
 // userWhere reads "user@address", "user from address", "user address" (ESX 4),
 // or a user alone.
 func userWhere(who string, ev *event.Event) {
+	if names, ok := Between(who, "{Name: ", "}"); ok { // single sign-on
+		ev.User.Name, ev.User.Domain, _ = strings.Cut(names, ", Domain: ")
+		return
+	}
 	if i := strings.LastIndex(who, " from "); i > 0 {
 		where, _ := Word(who[i+len(" from "):])
 		if a, ok := ParseAddr(strings.Trim(where, "[]'\".,")); ok {
-			ev.Src.IP, ev.User = a, ParseUser(who[:i])
+			ev.Src.IP = a
+			SetUser(ev, who[:i])
 			return
 		}
 	}
@@ -116,7 +149,7 @@ func userWhere(who string, ev *event.Event) {
 			ev.Src.IP, who = a, name
 		}
 	}
-	ev.User = ParseUser(who)
+	SetUser(ev, who)
 }
 
 func failedLogon(who string, ev *event.Event) bool {
@@ -134,10 +167,11 @@ func ssoText(s string, status event.Status, ev *event.Event) bool {
 		return false
 	}
 	logon(ev, event.AuthLogon, status)
-	ev.User = ParseUser(who)
+	SetUser(ev, who)
 	where, _ := Word(rest)
-	where, _, _ = strings.Cut(where, ",") // behind it, the proxies on the way
+	where, _, _ = strings.Cut(where, ",")
 	SetEndpoint(&ev.Src, where)
+	mentions(rest, ev) // the proxies on the way
 	return true
 }
 
@@ -171,138 +205,15 @@ func logon(ev *event.Event, activity event.Activity, status event.Status) {
 	Logon(ev, activity, status, ev.LogName)
 }
 
-// vmPhrase is how an event about a VM reads: prefix, the VM's place, suffix.
-type vmPhrase struct {
-	prefix, suffix string
-	operation      string
-	activity       event.Activity
-}
-
-var vmPhrases = [...]vmPhrase{
-	{"", " is powered on", "VmPoweredOnEvent", event.APIUpdate},
-	{"", " is powered off", "VmPoweredOffEvent", event.APIUpdate},
-	{"", " is starting", "VmStartingEvent", event.APIUpdate},
-	{"", " is stopping", "VmStoppingEvent", event.APIUpdate},
-	{"", " is suspended", "VmSuspendedEvent", event.APIUpdate},
-	{"", " is being suspended", "VmSuspendingEvent", event.APIUpdate},
-	{"", " is resumed", "VmResumingEvent", event.APIUpdate},
-	{"", " is resuming", "VmResumingEvent", event.APIUpdate},
-	{"", " is reset", "VmResettingEvent", event.APIUpdate},
-	{"Guest OS reboot for ", "", "VmGuestRebootEvent", event.APIUpdate},
-	{"Guest OS shut down for ", "", "VmGuestShutdownEvent", event.APIUpdate},
-	{"Guest OS shutdown for ", "", "VmGuestShutdownEvent", event.APIUpdate},
-	{"Guest OS standby for ", "", "VmGuestStandbyEvent", event.APIUpdate},
-	{"Created virtual machine ", "", "VmCreatedEvent", event.APICreate},
-	{"Created ", "", "VmCreatedEvent", event.APICreate},
-	{"Creating ", "", "VmBeingCreatedEvent", event.APICreate},
-	{"Registered ", "", "VmRegisteredEvent", event.APICreate},
-	{"Deployed ", "", "VmDeployedEvent", event.APICreate},
-	{"Reconfigured ", "", "VmReconfiguredEvent", event.APIUpdate},
-	{"Removed ", "", "VmRemovedEvent", event.APIDelete},
-	{"Unregistered ", "", "VmRemovedEvent", event.APIDelete},
-	{"Migrating ", "", "VmMigratingEvent", event.APIUpdate},
-	{"Message on ", "", "VmMessageEvent", event.ActivityOther},
-	{"A ticket for ", " has been acquired", "VmAcquiredTicketEvent", event.APICreate},
-	{"Guest operation ", "", "GuestOperation", event.APIUpdate},
-}
-
-func vmText(text string, ev *event.Event) bool {
-	text, _, _ = strings.Cut(text, "\n") // below stands what was changed
-	text, _, _ = strings.Cut(text, ".  ")
-	text = strings.TrimRight(text, " ")
-	for i := range vmPhrases {
-		p := &vmPhrases[i]
-		trimmed := text
-		if p.prefix == "" {
-			trimmed = strings.TrimRight(text, ".")
-		}
-		if strings.HasPrefix(text, p.prefix) && strings.HasSuffix(trimmed, p.suffix) &&
-			vmPlace(p, trimmed[len(p.prefix):len(trimmed)-len(p.suffix)], ev) {
-			ev.Class, ev.Operation, ev.Activity = event.APIActivity, p.operation, p.activity
-			ev.Service, ev.Status = ev.LogName, event.StatusSuccess
-			return true
-		}
-	}
-	return false
-}
-
-// vmPlace reads what each phrase has around the VM's name.
-func vmPlace(p *vmPhrase, s string, ev *event.Event) bool {
-	switch p.operation {
-	case "GuestOperation": // "X performed on Virtual machine VM."
-		what, vm, ok := strings.Cut(s, " performed on Virtual machine ")
-		if ok {
-			ev.Add(fieldGuestOp, what)
-			SetVM(ev, strings.TrimSuffix(vm, "."))
-		}
-		return ok
-	case "VmMessageEvent":
-		s, _, _ = strings.Cut(s, ": ")
-	case "VmAcquiredTicketEvent": // "VM of type MKS on HOST in DC"
-		if i := strings.LastIndex(s, " of type "); i >= 0 {
-			kind, place := Word(s[i+len(" of type "):])
-			ev.Add(fieldTicketType, kind)
-			SetVM(ev, s[:i])
-			onHost(place, ev)
-			return true
-		}
-	case "VmRemovedEvent":
-		return vmOnHost(s, " from ", ev)
-	}
-	if p.prefix == "" {
-		s = strings.TrimPrefix(s, "Virtual machine ")
-	}
-	return vmOnHost(strings.TrimRight(s, ".,"), " in ", ev)
-}
-
-// vmOnHost reads "VM on HOST in DC". Names may hold " on " and " in ": the
-// last ones count.
-func vmOnHost(s, in string, ev *event.Event) bool {
-	i := strings.LastIndex(s, " on ")
-	j := strings.LastIndex(s, in)
-	if i <= 0 || j < i {
-		return false
-	}
-	SetVM(ev, s[:i])
-	AddIf(ev, FieldHost, strings.TrimSpace(s[i+len(" on "):j]))
-	AddIf(ev, FieldDatacenter, s[j+len(in):])
-	return true
-}
-
-// onHost reads "on HOST in DC".
-func onHost(s string, ev *event.Event) {
-	s, _ = strings.CutPrefix(s, "on ")
-	host, dc, _ := strings.Cut(s, " in ")
-	AddIf(ev, FieldHost, strings.TrimSpace(host))
-	AddIf(ev, FieldDatacenter, dc)
-}
-
 // SetVM names the virtual machine that something was done to.
 func SetVM(ev *event.Event, name string) {
 	ev.Resource, ev.Dst.VMName = name, name
 }
 
-// hostPhrases are events about a host's own doors. Operations are the ids
-// that vobd gives the same events.
-var hostPhrases = [...]struct{ prefix, suffix, operation, resource string }{
-	{"SSH for the host ", "has been enabled", "esx.audit.ssh.enabled", "SSH"},
-	{"SSH for the host ", "has been disabled", "esx.audit.ssh.disabled", "SSH"},
-	{"SSH access has been enabled", "", "esx.audit.ssh.enabled", "SSH"},
-	{"SSH access has been disabled", "", "esx.audit.ssh.disabled", "SSH"},
-	{"SSH login enabled", "", "esx.audit.ssh.enabled", "SSH"},
-	{"SSH login disabled", "", "esx.audit.ssh.disabled", "SSH"},
-	{"ESXi shell login enabled", "", "esx.audit.shell.enabled", "ESXi Shell"},
-	{"ESXi shell login disabled", "", "esx.audit.shell.disabled", "ESXi Shell"},
-	{"ESXi Shell for the host ", "has been enabled", "esx.audit.shell.enabled", "ESXi Shell"},
-	{"ESXi Shell for the host ", "has been disabled", "esx.audit.shell.disabled", "ESXi Shell"},
-	{"The ESXi command line shell has been enabled", "", "esx.audit.shell.enabled", "ESXi Shell"},
-	{"The ESXi command line shell has been disabled", "", "esx.audit.shell.disabled", "ESXi Shell"},
-}
-
-func hostText(text string, ev *event.Event) bool {
+func doorText(text string, ev *event.Event) bool {
 	text = strings.TrimRight(text, ".")
-	for i := range hostPhrases {
-		p := &hostPhrases[i]
+	for i := range doors {
+		p := &doors[i]
 		if strings.HasPrefix(text, p.prefix) && strings.HasSuffix(text, p.suffix) {
 			ev.Class, ev.Activity, ev.Status = event.APIActivity, event.APIUpdate, event.StatusSuccess
 			ev.Operation, ev.Resource, ev.Service = p.operation, p.resource, ev.LogName
@@ -312,40 +223,6 @@ func hostText(text string, ev *event.Event) bool {
 		}
 	}
 	return firewallText(text, ev)
-}
-
-// accountPhrases are events about the accounts of a host and their rights; the
-// account stands between prefix and suffix.
-var accountPhrases = [...]struct {
-	prefix, suffix, operation string
-	activity                  event.Activity
-}{
-	{"Account ", " was created on host ", "AccountCreatedEvent", event.APICreate},
-	{"Account ", " was removed on host ", "AccountRemovedEvent", event.APIDelete},
-	{"Account ", " was updated on host ", "AccountUpdatedEvent", event.APIUpdate},
-	{"Password was changed for account ", " on host ", "UserPasswordChanged", event.APIUpdate},
-	{"Permission created for ", " on ", "PermissionAddedEvent", event.APICreate},
-	{"Permission rule removed for ", " on ", "PermissionRemovedEvent", event.APIDelete},
-	{"Permission changed for ", " on ", "PermissionUpdatedEvent", event.APIUpdate},
-}
-
-// accountText: "Account bob was created on host esx01".
-func accountText(text string, ev *event.Event) bool {
-	for i := range accountPhrases {
-		p := &accountPhrases[i]
-		rest, ok := strings.CutPrefix(text, p.prefix)
-		if !ok {
-			continue
-		}
-		name, _, ok := strings.Cut(rest, p.suffix)
-		if !ok {
-			continue
-		}
-		ev.Class, ev.Operation, ev.Activity = event.APIActivity, p.operation, p.activity
-		ev.Resource, ev.Service, ev.Status = name, ev.LogName, event.StatusSuccess
-		return true
-	}
-	return false
 }
 
 var fieldFirewallOp = event.Intern("firewall_operation")

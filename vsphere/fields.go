@@ -21,6 +21,14 @@ var (
 	FieldDatacenter = event.Intern("datacenter")
 	FieldDuration   = event.Intern("duration_ms")
 
+	fieldMAC        = event.Intern("mac")
+	fieldCluster    = event.Intern("cluster")
+	fieldEntity     = event.Intern("entity")
+	fieldRole       = event.Intern("role")
+	fieldGroup      = event.Intern("group")
+	fieldTargetVM   = event.Intern("target_vm")
+	fieldTargetHost = event.Intern("target_host")
+
 	fieldAccount    = event.Intern("account")
 	fieldAction     = event.Intern("action")
 	fieldItem       = event.Intern("item")
@@ -34,6 +42,7 @@ var (
 	fieldGuestOp    = event.Intern("guest_operation")
 	fieldStateFrom  = event.Intern("state_from")
 	fieldStateTo    = event.Intern("state_to")
+	fieldSnapshot   = event.Intern("snapshot")
 	fieldValue      = event.Intern("value")
 	fieldMalformed  = event.Intern("syslog_malformed")
 	fieldPartial    = event.Intern("syslog_partial")

@@ -38,6 +38,12 @@ func viewOf(ev *event.Event) view {
 	put("command", ev.Process.CmdLine)
 	put("file", ev.File.Path)
 	put("message", ev.Message)
+	put("query", ev.DNS.Query)
+	put("query_type", ev.DNS.Type)
+	put("rcode", ev.DNS.RCode)
+	for i, a := range ev.DNS.Answers {
+		put("answer."+number(int64(i+1)), a.String())
+	}
 	for _, f := range ev.Fields {
 		put("field."+f.ID.Name(), f.Value)
 	}

@@ -1,6 +1,7 @@
 package vsphere
 
 import (
+	"net/netip"
 	"strings"
 
 	"github.com/vegress/vegress/event"
@@ -13,6 +14,7 @@ const (
 	roleNone   role = iota
 	roleSource      // who came: "from 10.0.0.5", "client ip 10.0.0.5"
 	roleTarget      // who was gone to: "to 10.0.0.5:443", "at 10.0.0.5"
+	roleClient      // a source by its noun, whatever stands before that
 )
 
 // maxBack bounds the words before an address that are looked at.
@@ -30,12 +32,14 @@ func roleBefore(text string) role {
 			start--
 		}
 		if start == len(text) {
-			return noun
+			break
 		}
 		r, known := roleOf(text[start:])
 		switch {
+		case strings.HasPrefix(text[start:], "vmk"): // the host's own adapter
+			return roleNone
 		case known && r != roleNone:
-			return r
+			return decided(text[:start], text[start:], r, noun, unknown)
 		case known:
 		default:
 			r = nounRole(text[start:])
@@ -46,12 +50,43 @@ func roleBefore(text string) role {
 				unknown++
 			}
 		}
-		if unknown > 1 {
-			return noun
-		}
 		text = text[:start]
 	}
+	return byNoun(noun)
+}
+
+// byNoun is the part that a noun alone gives.
+func byNoun(noun role) role {
+	if noun == roleClient {
+		return roleSource
+	}
 	return noun
+}
+
+// decided weighs the word that decides (r) against what stands around it: a
+// client is who came even where something is sent "to" it, a server who was gone to
+// even where something comes "from" it, what is "set to" an address has it, and
+// of two unknown words between only those about a connection are believed.
+func decided(before, word string, r, noun role, unknown int) role {
+	before = strings.TrimRight(before, " ")
+	switch {
+	case unknown > 1 && !endsAny(before, "onnection", "onnect", "onnected", "onnecting"),
+		noun == roleClient,
+		noun == roleTarget && !endsAny(before, "onnection", "onnected", "ccepted"):
+		return byNoun(noun)
+	case word == "to" && endsAny(before, " set", "hanged", " bound", "ssigned"):
+		return roleNone
+	}
+	return r
+}
+
+func endsAny(s string, ends ...string) bool {
+	for _, end := range ends {
+		if strings.HasSuffix(s, end) {
+			return true
+		}
+	}
+	return false
 }
 
 func isWordByte(c byte) bool { return isDigit(c) || c == '_' || c|0x20 >= 'a' && c|0x20 <= 'z' }
@@ -60,9 +95,9 @@ func isWordByte(c byte) bool { return isDigit(c) || c == '_' || c|0x20 >= 'a' &&
 // that an address follows.
 func roleOf(word string) (role, bool) {
 	switch {
-	case foldAny(word, "from", "by", "src", "source", "rhost", "clientip", "remoteip", "srcip", "remote_ip", "client_ip", "src_ip", "remote_address", "client_address"):
+	case foldAny(word, "from", "by", "src", "source", "rhost", "clientip", "remoteip", "srcip", "remote_ip", "client_ip", "src_ip", "srcmgmtip", "remote_address", "client_address", "clientipaddress", "clientaddress", "remoteaddress"):
 		return roleSource, true
-	case foldAny(word, "to", "at", "with", "dst", "dest", "destination", "target", "traddr", "reach", "against", "dstip"):
+	case foldAny(word, "to", "at", "with", "dst", "dest", "destination", "target", "traddr", "reach", "against", "dstip", "dstmgmtip"):
 		return roleTarget, true
 	case foldAny(word, "ip", "address", "addr", "ipaddress", "host", "hostname", "the", "peer", "node", "ipv4", "ipv6", "port", "gateway", "tcp", "udp", "nfs", "iscsi"):
 		return roleNone, true
@@ -73,7 +108,9 @@ func roleOf(word string) (role, bool) {
 // nounRole is the part that a noun stands for when no word before it decides.
 func nounRole(word string) role {
 	switch {
-	case foldAny(word, "client", "remote", "initiator"):
+	case foldAny(word, "client", "initiator"):
+		return roleClient
+	case foldAny(word, "remote"):
 		return roleSource
 	case foldAny(word, "server", "controller"):
 		return roleTarget
@@ -95,7 +132,7 @@ const maxAddresses = 4
 
 // changes are what a text says in which "from" and "to" are no ends of a
 // connection: an address or a version became another.
-var changes = [...]string{"hanged", "oved from", "ersion", "pgrad"}
+var changes = [...]string{"hanged", "oved from", "ersion", "pgrad", "esolved to"}
 
 // addresses puts each address (with its port) in text where the words before
 // it say that it belongs: into Src or Dst when that is still free, else into a
@@ -111,18 +148,71 @@ func addresses(text string, ev *event.Event) {
 		if n == 0 {
 			plain = containsAny(text, changes[:])
 		}
+		before := text[:start]
+		name := nameBefore(before)
+		before = strings.TrimSuffix(before[:len(before)-len(name)], "/")
 		r := roleNone
 		if !plain || found.Port != 0 {
-			r = roleBefore(text[:start])
+			if r = roleAround(before, text[end:]); r == roleNone && name != "" && strings.Contains(text, "onnect") {
+				r = roleTarget // Java's "Connection refused: name/address:port"
+			}
 		}
 		if start > 0 && text[start-1] == '@' {
 			r = roleSource
 			accountBefore(text[:start-1], ev)
 		}
-		if !take(r, found, ev) && !isEnd(found, ev) {
-			ev.Add(FieldAddress, text[start:end])
+		if take(r, found, ev) {
+			if r == roleTarget && name != "" && ev.Dst.Hostname == "" {
+				ev.Dst.Hostname = name
+			}
+		} else if !isEnd(found, ev) {
+			mention(text[start:end], found, ev)
 		}
 	}
+}
+
+// roleAround looks at what joins two addresses ("A -> B", "A connected to B")
+// before it looks at the words.
+func roleAround(before, after string) role {
+	const marks = " \t<>[]()'\""
+	switch b, a := strings.TrimRight(before, marks), strings.TrimLeft(after, marks); {
+	case strings.HasSuffix(b, "-"), strings.HasSuffix(b, "="): // the ">" of an arrow is among the marks
+		if i := len(b); i < len(before) && before[i] == '>' {
+			return roleTarget
+		}
+	case strings.HasSuffix(b, "istening on"):
+		return roleTarget
+	case strings.HasPrefix(a, "->"), strings.HasPrefix(a, "=>"), strings.HasPrefix(a, "connected to "), strings.HasPrefix(a, "connecting to "):
+		return roleSource
+	}
+	return roleBefore(before)
+}
+
+// nameBefore is the name in "name/" at the end of text.
+func nameBefore(text string) string {
+	text, ok := strings.CutSuffix(text, "/")
+	if !ok {
+		return ""
+	}
+	start := len(text)
+	for start > 0 && (isWordByte(text[start-1]) || text[start-1] == '.' || text[start-1] == '-') {
+		start--
+	}
+	return text[start:]
+}
+
+// mention adds a field for an address, as it stands or, where a bracket is
+// within, as it is usually written; once.
+func mention(text string, found event.Endpoint, ev *event.Event) {
+	if strings.IndexByte(text, ']') >= 0 {
+		text = netip.AddrPortFrom(found.IP, found.Port).String()
+	}
+	for i := range ev.Fields {
+		if ev.Fields[i].ID == FieldAddress && ev.Fields[i].Value == text {
+			return
+		}
+	}
+	ev.Add(FieldAddress, text)
 }
 
 // mentions adds a field for each address in text that is no end of ev's
@@ -135,7 +225,7 @@ func mentions(text string, ev *event.Event) {
 		}
 		from = end
 		if !isEnd(found, ev) {
-			ev.Add(FieldAddress, text[start:end])
+			mention(text[start:end], found, ev)
 		}
 	}
 }
@@ -201,7 +291,8 @@ func nextIPv4(text string, from int) (start, end int, found event.Endpoint) {
 		for start > from && i-start < 3 && isDigit(text[start-1]) {
 			start--
 		}
-		if start == i || start > 0 && (isDigit(text[start-1]) || isNamePart(text[start-1])) ||
+		slash := start > 0 && text[start-1] == '/'
+		if start == i || start > 0 && !slash && (isDigit(text[start-1]) || isNamePart(text[start-1])) ||
 			strings.HasSuffix(text[:start], "ersion ") {
 			continue
 		}
@@ -209,8 +300,11 @@ func nextIPv4(text string, from int) (start, end int, found event.Endpoint) {
 		if length == 0 {
 			continue
 		}
-		found.IP, end = addr, start+length
+		found.IP, found.Port, end = addr, 0, start+length
 		end += portAfter(text[end:], &found)
+		if slash && found.Port == 0 && !isFQDN(nameBefore(text[:start])) { // a path, or a version
+			continue
+		}
 		return start, end, found
 	}
 }
@@ -270,8 +364,16 @@ func portAfter(s string, ep *event.Endpoint) int {
 		i = len("]:")
 	case strings.HasPrefix(s, ":"):
 		i = len(":")
+	case strings.HasPrefix(s, "("): // PostgreSQL's "10.0.0.5(41000)"
+		if end := strings.IndexByte(s[:min(len(s), 7)], ')'); end > 1 {
+			if port, ok := ParsePort(s[1:end]); ok {
+				ep.Port = port
+				return end + 1
+			}
+		}
+		return 0
 	default:
-		for _, words := range [...]string{" port ", " : ", ", port: ", ", port ", " port: "} {
+		for _, words := range [...]string{" port ", " : ", ", port: ", ", port ", " port: ", " port="} {
 			if strings.HasPrefix(s, words) {
 				i = len(words)
 			}
@@ -292,21 +394,49 @@ func portAfter(s string, ep *event.Endpoint) int {
 	return n
 }
 
-// namedPeers are the words that a peer's name follows.
+// namedPeers are the words that a peer's name follows, behind "onnect".
 var namedPeers = [...]struct {
 	mark string
 	role role
 }{
-	{"onnect to ", roleTarget},
-	{"onnected to ", roleTarget},
-	{"onnecting to ", roleTarget},
-	{"onnection to ", roleTarget},
-	{"onnection with ", roleTarget},
-	{"onnection from ", roleSource},
+	{" to ", roleTarget},
+	{"ed to ", roleTarget},
+	{"ing to ", roleTarget},
+	{"ion to ", roleTarget},
+	{"ion with ", roleTarget},
+	{"ion from ", roleSource},
+}
+
+// afterPeerWords gives what follows the first of each of namedPeers in text;
+// empty: text has it not, or ends with it. The text is searched once for what
+// all of them begin with.
+func afterPeerWords(text string) (rests [len(namedPeers)]string, any bool) {
+	const stem = "onnect"
+	for {
+		i := strings.Index(text, stem)
+		if i < 0 {
+			return rests, any
+		}
+		text = text[i+len(stem):]
+		for k := range namedPeers {
+			if rest, ok := strings.CutPrefix(text, namedPeers[k].mark); ok && rests[k] == "" {
+				rests[k], any = rest, true
+			}
+		}
+	}
+}
+
+// peerNouns are the words before the name of a target in a text about a failure
+// that has no "connect"; what must stand before them. They are looked for by
+// their rare letters.
+var peerNouns = [...]struct{ before, mark string }{
+	{"ser", "ver "},    // server
+	{"sol", "ve host"}, // resolve host 'x', resolve host: x
+	{" ", "ping "},
 }
 
 // loginWords are what a text says that is about a login.
-var loginWords = [...]string{"ogin failed", "ailed login", "ailed to log", "ailed to authenticate", "uthentication fail", "ogin succe", "uthenticated user", "uthentication succe", "ogin attempt"}
+var loginWords = [...]string{"uthenticating user", "ogin failed", "ailed login", "ailed to log", "ailed to authenticate", "uthentication fail", "ogin succe", "uthenticated user", "uthentication succe", "ogin attempt", "ailed authentication"}
 
 // authentication makes a text about the login of a named account one.
 func authentication(text string, ev *event.Event) {
@@ -314,50 +444,90 @@ func authentication(text string, ev *event.Event) {
 		return
 	}
 	status := event.StatusSuccess
-	if containsAny(text, failures[:]) {
+	switch {
+	case containsAny(text, failures[:]):
 		status = event.StatusFailure
+	case strings.Contains(text, "uthenticating"), strings.Contains(text, "ttempt"):
+		status = event.StatusUnknown
 	}
 	logon(ev, event.AuthLogon, status)
+}
+
+// RecognizeLogin takes a text that is about a login, in whatever words.
+func RecognizeLogin(text string, ev *event.Event) bool {
+	if !containsAny(text, loginWords[:]) {
+		return false
+	}
+	addresses(text, ev)
+	if account(text, ev) {
+		authentication(text, ev)
+	}
+	return ev.Class != event.BaseEvent
 }
 
 // maxNouns bounds the words between such words and the name.
 const maxNouns = 3
 
 // namedPeer takes a peer that is named by its host name, with or without its
-// address: "Failed to connect to domain controller dc1.example.com (10.0.0.3)".
+// address: "Failed to connect to domain controller dc1.example.com (10.0.0.3)",
+// "Could not resolve host 'ntp.example.com'".
 func namedPeer(text string, ev *event.Event) {
-	if !strings.Contains(text, "onnect") {
-		return
-	}
-	for i := range namedPeers {
-		_, rest, ok := strings.Cut(text, namedPeers[i].mark)
-		if !ok {
+	rests, connects := afterPeerWords(text)
+	for i, rest := range rests {
+		if rest == "" {
 			continue
 		}
 		ep := &ev.Dst
 		if namedPeers[i].role == roleSource {
 			ep = &ev.Src
 		}
-		for range maxNouns {
-			var w string
-			w, rest = Word(rest)
-			var named event.Endpoint
-			w = strings.Trim(w, "'\"[]()<>,;.")
-			if !SetEndpoint(&named, strings.TrimRight(w, ":")) {
-				continue
-			}
-			if named.IP.IsValid() {
-				break
-			}
-			if named.Port != 0 || isFQDN(named.Hostname) {
-				addressOfName(rest, &named)
-				if ep.IsZero() {
-					*ep = named
-				}
-				return
-			}
+		if nameAfter(rest, ep) {
+			return
 		}
 	}
+	for i := range peerNouns {
+		n := &peerNouns[i]
+		at := strings.LastIndex(text, n.mark)
+		if at < 0 || !strings.HasSuffix(text[:at], n.before) || !connects && !containsAny(text, failures[:]) {
+			continue
+		}
+		if nameAfter(text[at+len(n.mark):], &ev.Dst) {
+			return
+		}
+	}
+}
+
+// nameAfter finds a host name among the first words of rest, and says whether
+// there is one; an end that is known already stays.
+func nameAfter(rest string, ep *event.Endpoint) bool {
+	for range maxNouns {
+		var w string
+		w, rest = Word(rest)
+		if strings.Contains(w, "://") {
+			return false // FindURL's
+		}
+		var named event.Endpoint
+		w = strings.Trim(w, "'\"[]()<>,;.")
+		if !SetEndpoint(&named, strings.TrimRight(w, ":")) {
+			continue
+		}
+		if named.IP.IsValid() {
+			return false
+		}
+		if named.Hostname == "local" && strings.HasPrefix(rest, "port ") { // "to local port 8307"
+			port, _ := Word(rest[len("port "):])
+			named.Hostname = "localhost"
+			named.Port, _ = ParsePort(port)
+		}
+		if named.Port != 0 || isFQDN(named.Hostname) {
+			addressOfName(rest, &named)
+			if ep.IsZero() {
+				*ep = named
+			}
+			return true
+		}
+	}
+	return false
 }
 
 // addressOfName reads the address that may follow a name in brackets.
@@ -367,7 +537,7 @@ func addressOfName(rest string, named *event.Endpoint) {
 		return
 	}
 	var found event.Endpoint
-	w = strings.Trim(w, "()[]<>,;.")
+	w = strings.Trim(w, "()[]<>,;.:")
 	w = w[strings.IndexByte(w, '/')+1:] // Java: [name/address]
 	if SetEndpoint(&found, w) && found.IP.IsValid() {
 		named.IP = found.IP
@@ -384,7 +554,7 @@ func isFQDN(s string) bool {
 }
 
 // networkWords turn a sentence with an end in it into one about a connection.
-var networkWords = [...]string{"onnect", "andshake", "eartbeat", "nreachable", "eachable", "isten", "mount", "Mount ", "ogin to"}
+var networkWords = [...]string{"onnect", "esolve host", "andshake", "eartbeat", "nreachable", "eachable", "isten", "mount", "Mount ", "ogin to"}
 
 // sentence makes a text that names who was connected to, or who connected,
 // Network Activity; the other end is the device.
@@ -397,6 +567,7 @@ func sentence(text string, ev *event.Event) {
 	ev.Class = event.NetworkActivity
 	ev.Activity, ev.Status = outcomeOf(text)
 	switch {
+	case ev.Activity == event.NetworkListen: // the host's own
 	case !src:
 		ev.Src, ev.Direction = DeviceEndpoint(ev), event.DirectionOutbound
 	case !dst:
@@ -430,6 +601,8 @@ func outcomeOf(text string) (event.Activity, event.Status) {
 		return event.NetworkOpen, event.StatusSuccess
 	case strings.Contains(text, "onnecting"), strings.Contains(text, "onnection from"):
 		return event.NetworkOpen, event.StatusUnknown
+	case strings.Contains(text, "istening on"):
+		return event.NetworkListen, event.StatusUnknown
 	}
 	return event.ActivityOther, event.StatusUnknown
 }
@@ -437,14 +610,17 @@ func outcomeOf(text string) (event.Activity, event.Status) {
 // account finds, in a text of no known form, the account that it names, and
 // says whether ev has one of the text.
 func account(text string, ev *event.Event) bool {
-	if ev.User.Name != "" || !strings.Contains(text, "ser") && !strings.Contains(text, "acct=") && !strings.Contains(text, "principal [") {
-		return ev.User.Name != "" && ev.Src.IP.IsValid()
+	if ev.User.Name != "" {
+		return ev.Src.IP.IsValid()
+	}
+	if !namesUser(text) && !strings.Contains(text, "acct=") && !strings.Contains(text, "principal [") {
+		return plainAccount(text, ev)
 	}
 	if who, ok := Between(text, "User {Name: ", "}"); ok {
 		ev.User.Name, ev.User.Domain, _ = strings.Cut(who, ", Domain: ")
 		return true
 	}
-	for _, mark := range [...]string{"ser '", "ser \"", "sername=", "serName=", "user=", "User=", "for user ", "acct=", "principal "} {
+	for _, mark := range [...]string{"ser '", "ser \"", "sername=", "serName=", "user=", "User=", "for user ", "acct=", "principal ", "of user ", "by user ", "user: "} {
 		_, rest, ok := strings.Cut(text, mark)
 		if !ok {
 			continue
@@ -459,7 +635,85 @@ func account(text string, ev *event.Event) bool {
 			return true
 		}
 	}
-	return false
+	return plainAccount(text, ev)
+}
+
+// plainAccount takes an account that only its own form shows: "user bob from
+// 10.0.0.5", "Session for LAB\bob", "Authenticate(bob@vsphere.local, ...)".
+func plainAccount(text string, ev *event.Event) bool {
+	if _, rest, ok := strings.Cut(text, "ser "); ok {
+		name := accountName(rest)
+		if name != "" && strings.HasPrefix(rest[len(name):], " from ") {
+			SetUser(ev, name)
+			return true
+		}
+	}
+	if strings.IndexByte(text, '\\') < 0 && strings.IndexByte(text, '@') < 0 || !containsAny(text, accountWords[:]) {
+		return false
+	}
+	name := domainAccount(text)
+	if name == "" {
+		return false
+	}
+	SetUser(ev, name)
+	return true
+}
+
+// accountWords are what a text says that is about an account.
+var accountWords = [...]string{"ser", "rincipal", "ession", "uthent", "ogin", "ogging in", "ogon", "ccount", "rivilege", "ermission"}
+
+// maxAccounts bounds the backslashes and at signs that are looked at.
+const maxAccounts = 8
+
+// domainAccount finds the first DOMAIN\name or name@domain in text that is no
+// path, no address and no registry key.
+func domainAccount(text string) string {
+	for from, n := 0, 0; n < maxAccounts; n++ {
+		i := strings.IndexAny(text[from:], `\@`)
+		if i < 0 {
+			return ""
+		}
+		i += from
+		from = i + 1
+		start, end := i, i+1
+		for start > 0 && isAccountByte(text[start-1]) {
+			start--
+		}
+		for end < len(text) && (isAccountByte(text[end]) || text[i] == '\\' && end == i+1 && text[end] == '\\') {
+			end++
+		}
+		name := strings.TrimRight(text[start:end], ".")
+		before, after := text[start:i], strings.TrimLeft(name[min(len(name), i-start):], `\@`)
+		switch {
+		case len(before) < 2 || after == "" || start > 0 && (text[start-1] == '\\' || text[start-1] == '/' || text[start-1] == ':'):
+		case end < len(text) && (text[end] == '\\' || text[end] == '/' || text[end] == ':'):
+		case text[i] == '@' && !isFQDN(after):
+		case text[i] == '\\' && (after == "n" || after == "r" || after == "t" || strings.HasPrefix(after, "n--")): // an escape
+		default:
+			return name
+		}
+	}
+	return ""
+}
+
+func isAccountByte(c byte) bool {
+	return isWordByte(c) || c == '-' || c == '.' || c == '$' || c >= 0x80
+}
+
+// namesUser is false when text surely has none of account's marks with "ser":
+// most texts that speak of a "server" or a "service" name no user.
+func namesUser(text string) bool {
+	for {
+		i := strings.Index(text, "ser")
+		if i < 0 || i+len("ser") == len(text) {
+			return false
+		}
+		text = text[i+len("ser"):]
+		switch text[0] {
+		case ' ', '=', 'n', 'N':
+			return true
+		}
+	}
 }
 
 // accountName cuts a name off s, quoted or up to what ends a word.

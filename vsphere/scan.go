@@ -92,7 +92,7 @@ func parseIPv4(s string) (netip.Addr, int) {
 	return netip.AddrFrom4(b), i
 }
 
-// ParseAddr reads an address that is all of s, IPv6 also in brackets. It
+// ParseAddr reads an address that is all of s, also in brackets. It
 // allocates nothing, not even on refusal (save for an IPv6 zone).
 func ParseAddr(s string) (netip.Addr, bool) {
 	if a, n := parseIPv4(s); n != 0 {
@@ -100,6 +100,9 @@ func ParseAddr(s string) (netip.Addr, bool) {
 	}
 	if len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
 		s = s[1 : len(s)-1]
+		if a, n := parseIPv4(s); n != 0 {
+			return a, n == len(s)
+		}
 	}
 	if !looksIPv6(s) {
 		return netip.Addr{}, false
@@ -204,6 +207,7 @@ func ParseUser(s string) event.User {
 // SetUser names the account that acts. How the record writes it, with domain
 // and all, is kept as a field where that is not the plain name.
 func SetUser(ev *event.Event, account string) {
+	account = Unquote(strings.TrimSpace(account))
 	if account == "" {
 		return
 	}
@@ -229,7 +233,7 @@ func SetUserAt(ev *event.Event, s string) bool {
 	if i < 0 || !SetEndpoint(&ev.Src, s[i+1:]) {
 		return false
 	}
-	ev.User = ParseUser(s[:i])
+	SetUser(ev, s[:i])
 	return true
 }
 

@@ -21,6 +21,11 @@ func (d *Decoder) sniff(m *syslog.Message) (*program, *syslog.Message) {
 			return d.unknown, m
 		}
 	}
+	if strings.Contains(m.Text, "com.vmware.sso.") { // its audit log goes by several names
+		if p := d.lookup("websso"); p != nil {
+			return p, m
+		}
+	}
 	if m.App != "" && !strings.Contains(m.Text, " INET") {
 		return d.unknown, m
 	}

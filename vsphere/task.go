@@ -19,8 +19,12 @@ func recognizeLRO(text string, ev *event.Event) bool {
 	}
 	verb, rest := Word(rest)
 	id, rest, more := strings.Cut(rest, " -- ")
+	id, took := Word(id)
 	ev.Class, ev.Service = event.APIActivity, ev.LogName
 	ev.Add(fieldLRO, id)
+	if ms, ok := Between(took, "took ", " ms"); ok {
+		AddNumber(ev, FieldDuration, ms)
+	}
 	ev.Operation, ev.Activity = "VpxLRO FINISH", event.ActivityOther
 	switch verb {
 	case "BEGIN":
@@ -44,7 +48,7 @@ func lroCall(s string, ev *event.Event) {
 		return
 	}
 	ev.Resource = strings.TrimSpace(object)
-	method, session, _ := strings.Cut(s, " -- ")
+	method, session, _ := strings.Cut(strings.TrimSuffix(s, " --"), " -- ")
 	method, fault, failed := strings.Cut(method, ": ")
 	if failed {
 		if i := strings.IndexAny(fault, ":\n"); i >= 0 {
@@ -56,10 +60,13 @@ func lroCall(s string, ev *event.Event) {
 	ev.Session, _, _ = strings.Cut(session, "(")
 }
 
+// loginMethod begins the names of the ways to log in: login, loginByToken ...
+const loginMethod = "vim.SessionManager.login"
+
 // failedLogin: a login that ends in an error is a failed logon. The account
 // stands among the arguments, the password never.
 func failedLogin(text string, ev *event.Event) {
-	if !strings.HasPrefix(ev.Operation, "vim.SessionManager.login") {
+	if !strings.HasPrefix(ev.Operation, loginMethod) {
 		return
 	}
 	ev.Class, ev.Activity = event.Authentication, event.AuthLogon

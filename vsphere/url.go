@@ -38,6 +38,12 @@ func schemePort(scheme string) uint16 {
 		return 389
 	case "ldaps":
 		return 636
+	case "ssh", "sftp", "scp":
+		return 22
+	case "rsync":
+		return 873
+	case "nfs":
+		return 2049
 	}
 	return 0
 }
@@ -108,6 +114,7 @@ func Fallback(text string, ev *event.Event) {
 
 // phrases reads the parts of a text that is not known as a whole.
 func phrases(text string, ev *event.Event) {
+	namedPeer(text, ev)
 	if ev.URL == "" {
 		fallbackURL(text, ev)
 	}
@@ -115,7 +122,6 @@ func phrases(text string, ev *event.Event) {
 		userText(text[i+len("User "):], ev) {
 		return
 	}
-	namedPeer(text, ev)
 	addresses(text, ev)
 	if account(text, ev) {
 		authentication(text, ev)
@@ -132,7 +138,9 @@ func fallbackURL(text string, ev *event.Event) {
 		return
 	}
 	if ev.Class != event.BaseEvent || !strings.HasPrefix(url, "http") || !containsAny(text, fetches[:]) {
-		SetURL(ev, &ev.Dst, url)
+		if ev.URL = url; ev.Dst.IsZero() { // else it is not what was connected to
+			SetURL(ev, &ev.Dst, url)
+		}
 		return
 	}
 	SetDownload(ev, url)

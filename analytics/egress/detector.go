@@ -168,6 +168,9 @@ func (d *Detector) connection(ev *event.Event, t *target, report func(*event.Fin
 	if d.since.IsZero() {
 		d.since = ev.Time
 	}
+	if t.host == "" && ev.Dst.NameVia == "" {
+		ev.Dst.NameVia = viaNothing
+	}
 	v := d.judge(ev, &a, t)
 	ev.Justification = v.Justification
 	switch v.Verdict {
@@ -226,7 +229,7 @@ func (d *Detector) unknown(ev *event.Event, a actor, t *target, v verdict, repor
 func (d *Detector) key(ev *event.Event, t *target) analytics.Key {
 	k := analytics.Key{Analytic: Unjustified, Entity: ev.Entity()}
 	switch {
-	case ev.Dst.Service != "":
+	case ev.Dst.Service != "" && !anybody(ev.Dst.Category):
 		k.What = ev.Dst.Service
 	case t.host != "":
 		k.What = d.domainOf(t.host)
@@ -237,6 +240,10 @@ func (d *Detector) key(ev *event.Event, t *target) analytics.Key {
 	}
 	return k
 }
+
+// anybody says that behind services of that category are all their customers:
+// what goes to two of them is not the same.
+func anybody(category string) bool { return category == "cloud" || category == "cdn" }
 
 // domainOf is d.domain, remembered.
 func (d *Detector) domainOf(host string) string {

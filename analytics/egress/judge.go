@@ -136,11 +136,11 @@ func (d *Detector) destinations(ev *event.Event, t *target) {
 	}
 }
 
-// fold is the function of that name, remembered.
+// fold is Fold, remembered.
 func (d *Detector) fold(s string) string {
 	folded, ok := d.folded.Get(s)
 	if !ok {
-		folded = fold(s)
+		folded = Fold(s)
 		d.folded.Put(strings.Clone(s), folded)
 	}
 	return folded

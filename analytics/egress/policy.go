@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -66,8 +67,8 @@ func (s ruleSet) addAll(o ruleSet) {
 	}
 }
 
-// Compile checks o and makes a Policy of it. Its errors name the key and the
-// value.
+// Compile checks o and makes a Policy of it. Its error joins all faults; each
+// names the key and the value.
 func Compile(o Options) (*Policy, error) {
 	p := &Policy{
 		quic:       o.Egress.QUIC,
@@ -79,64 +80,73 @@ func Compile(o Options) (*Policy, error) {
 		services:   map[string]ruleSet{},
 		nets:       &bart.Table[ruleSet]{},
 	}
+	var errs []error
 	for _, step := range []func(*Options) error{p.flow, p.networks, p.businessHours, p.justifications} {
-		if err := step(&o); err != nil {
-			return nil, err
-		}
+		errs = append(errs, step(&o))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	p.nestNets()
 	return p, nil
 }
 
 func (p *Policy) flow(o *Options) error {
+	var errs []error
 	if o.Egress.QuietClose < 0 {
-		return fmt.Errorf("egress.quiet_close: %v is negative", o.Egress.QuietClose)
+		errs = append(errs, fmt.Errorf("egress.quiet_close: %v: must not be negative", o.Egress.QuietClose))
 	}
 	for _, n := range o.Egress.Ports {
 		if n < 1 || n > 65535 {
-			return fmt.Errorf("egress.ports: %d is no port", n)
+			errs = append(errs, fmt.Errorf("egress.ports: %d: must be from 1 to 65535", n))
+			continue
 		}
 		p.ports[n/64] |= 1 << (n % 64)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (p *Policy) networks(o *Options) error {
+	var errs []error
 	for _, s := range o.Networks.Internal {
 		net, err := parseNet(s)
 		if err != nil {
-			return fmt.Errorf("networks.internal: %w", err)
+			errs = append(errs, fmt.Errorf("networks.internal: %w", err))
+			continue
 		}
 		p.internal.Insert(net)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (p *Policy) businessHours(o *Options) error {
 	h := &o.BusinessHours
+	var errs []error
 	if _, err := p.zone(h.Timezone); err != nil {
-		return fmt.Errorf("business_hours.timezone: %w", err)
+		errs = append(errs, fmt.Errorf("business_hours.timezone: %w", err))
+		p.zones = append(p.zones, time.UTC) // what follows is checked all the same
 	}
 	if h.Days == "" {
-		return nil
+		return errors.Join(errs...)
 	}
 	var err error
 	w := &p.hours.window
 	if w.days, err = parseDays(h.Days); err != nil {
-		return fmt.Errorf("business_hours.days: %w", err)
+		errs = append(errs, fmt.Errorf("business_hours.days: %w", err))
 	}
 	if w.from, w.to, err = parseHours(h.From, h.To); err != nil {
-		return fmt.Errorf("business_hours.from, business_hours.to: %w", err)
+		errs = append(errs, fmt.Errorf("business_hours: from and to: %w", err))
 	}
 	for _, s := range h.Holidays {
 		day, err := time.Parse(time.DateOnly, s)
 		if err != nil {
-			return fmt.Errorf("business_hours.holidays: %q is no date (want 2026-12-25)", s)
+			errs = append(errs, fmt.Errorf("business_hours.holidays: %q: want a date, as 2026-12-25", s))
+			continue
 		}
 		p.hours.holidays = append(p.hours.holidays, day.Unix()/daySeconds)
 	}
 	slices.Sort(p.hours.holidays)
-	return nil
+	return errors.Join(errs...)
 }
 
 // zone gives the index of a zone by its IANA name; empty is that of the
@@ -146,7 +156,7 @@ func (p *Policy) zone(name string) (int, error) {
 		return 0, nil
 	}
 	if name == "Local" {
-		return 0, fmt.Errorf(`zone "Local" depends on the machine; name it, as in Europe/Berlin`)
+		return 0, fmt.Errorf(`"Local": depends on the machine; name the zone, as in Europe/Berlin`)
 	}
 	for i, z := range p.zones {
 		if z.String() == name {
@@ -155,7 +165,7 @@ func (p *Policy) zone(name string) (int, error) {
 	}
 	loc, err := time.LoadLocation(name)
 	if err != nil {
-		return 0, fmt.Errorf("zone %q is not known (want an IANA name, as Europe/Berlin)", name)
+		return 0, fmt.Errorf("%q: is no zone that is known; want an IANA name, as Europe/Berlin", name)
 	}
 	p.zones = append(p.zones, loc)
 	return len(p.zones) - 1, nil
@@ -163,39 +173,41 @@ func (p *Policy) zone(name string) (int, error) {
 
 func (p *Policy) justifications(o *Options) error {
 	names := map[string]bool{}
+	var errs []error
 	for i, j := range o.Justifications {
-		if err := p.add(j, names); err != nil {
-			return fmt.Errorf("justifications[%d] (%q): %w", i, j.Name, err)
+		for _, err := range p.add(j, names) {
+			errs = append(errs, fmt.Errorf("justifications[%d].%w (justification %q)", i, err, j.Name))
 		}
 	}
 	for _, j := range BuiltinJustifications() {
 		if names[j.Name] {
 			continue
 		}
-		if err := p.add(j, names); err != nil {
-			return fmt.Errorf("built-in justification %q: %w", j.Name, err)
+		for _, err := range p.add(j, names) {
+			errs = append(errs, fmt.Errorf("built-in justification %q: %w", j.Name, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-func (p *Policy) add(j Justification, names map[string]bool) error {
+// add takes a justification in. Each of its errors begins with a key.
+func (p *Policy) add(j Justification, names map[string]bool) (errs []error) {
 	switch {
 	case j.Name == "":
-		return fmt.Errorf("name: is missing; findings and verdicts cite it")
+		errs = append(errs, errors.New("name: is missing; findings and verdicts cite it"))
 	case names[j.Name]:
-		return fmt.Errorf("name: is used twice")
-	case j.Role == "":
-		return fmt.Errorf("role: is missing; \"any\" is every machine of the inventory")
-	case len(j.Destinations) == 0:
-		return fmt.Errorf("destinations: are missing; \"any\" is the whole internet")
+		errs = append(errs, errors.New("name: is used twice"))
+	}
+	if j.Role == "" {
+		errs = append(errs, errors.New("role: is missing; \"any\" is every machine of the inventory"))
+	}
+	if len(j.Destinations) == 0 {
+		errs = append(errs, errors.New("destinations: are missing; \"any\" is the whole internet"))
 	}
 	names[j.Name] = true
 	j.Destinations = slices.Clone(j.Destinations)
-	r, err := p.compile(j)
-	if err != nil {
-		return err
-	}
+	r, wrong := p.compile(j)
+	errs = append(errs, wrong...)
 	i := len(p.rules)
 	p.rules = append(p.rules, r)
 	if role := strings.ToLower(j.Role); role == roleAny {
@@ -205,38 +217,38 @@ func (p *Policy) add(j Justification, names map[string]bool) error {
 	}
 	for _, d := range j.Destinations {
 		if err := p.destination(d, i); err != nil {
-			return fmt.Errorf("destinations: %w", err)
+			errs = append(errs, fmt.Errorf("destinations: %w", err))
 		}
 	}
-	return nil
+	return errs
 }
 
-func (p *Policy) compile(j Justification) (rule, error) {
-	r := rule{Justification: j}
+func (p *Policy) compile(j Justification) (r rule, errs []error) {
+	r = rule{Justification: j}
 	for _, n := range j.Ports {
 		if n < 1 || n > 65535 {
-			return r, fmt.Errorf("ports: %d is no port", n)
+			errs = append(errs, fmt.Errorf("ports: %d: must be from 1 to 65535", n))
 		}
 		r.ports = append(r.ports, uint16(n))
 	}
 	for _, s := range j.Windows {
 		w, zone, err := parseWindow(s)
-		if err != nil {
-			return r, fmt.Errorf("windows: %q: %w", s, err)
+		if err == nil {
+			w.zone, err = p.zone(zone)
 		}
-		if w.zone, err = p.zone(zone); err != nil {
-			return r, fmt.Errorf("windows: %q: %w", s, err)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("windows: %q: %w", s, err))
 		}
 		r.windows = append(r.windows, w)
 	}
 	var err error
 	if r.maxBytes, err = parseBytes(j.MaxBytes); err != nil {
-		return r, fmt.Errorf("max_bytes: %w", err)
+		errs = append(errs, fmt.Errorf("max_bytes: %w", err))
 	}
 	if r.expires, err = parseExpiry(j.Expires, p.zones[0]); err != nil {
-		return r, fmt.Errorf("expires: %w", err)
+		errs = append(errs, fmt.Errorf("expires: %w", err))
 	}
-	return r, nil
+	return r, errs
 }
 
 // destination adds what one of a rule's destinations means to the indexes.
@@ -253,7 +265,7 @@ func (p *Policy) destination(d string, i int) error {
 		if kind == "service" {
 			index = p.services
 		}
-		value = fold(value)
+		value = Fold(value)
 		index[value] = index[value].with(i)
 	case strings.Contains(d, "/") || isAddr(d):
 		net, err := parseNet(d)
@@ -285,9 +297,9 @@ func notInHost(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 }
 
-// fold makes names of services and categories equal that people write
+// Fold makes names of services and categories equal that people write
 // differently: "Amazon S3", "amazon_s3".
-func fold(s string) string {
+func Fold(s string) string {
 	return strings.NewReplacer("_", " ", "-", " ").Replace(strings.ToLower(s))
 }
 

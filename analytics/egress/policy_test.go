@@ -35,10 +35,10 @@ func TestCompileErrors(t *testing.T) {
 	f(func(o *opts, _ *just) { o.BusinessHours.Timezone = "Mars/Base" }, "business_hours.timezone", "Mars/Base")
 	f(func(o *opts, _ *just) { o.BusinessHours.Timezone = "Local" }, "business_hours.timezone", "Local")
 	f(func(o *opts, _ *just) { o.BusinessHours.Days = "mo-fr" }, "business_hours.days", "mo-fr")
-	f(func(o *opts, _ *just) { o.BusinessHours.To = "7pm" }, "business_hours.from, business_hours.to", "7pm")
+	f(func(o *opts, _ *just) { o.BusinessHours.To = "7pm" }, "business_hours: from and to", "7pm")
 	f(func(o *opts, _ *just) { o.BusinessHours.Holidays = []string{"24.12."} }, "business_hours.holidays", "24.12.")
-	f(func(_ *opts, j *just) { j.Name = "" }, "justifications[0]", "name:")
-	f(func(_ *opts, j *just) { j.Role = "" }, `justifications[0] ("j")`, "role:")
+	f(func(_ *opts, j *just) { j.Name = "" }, "justifications[0].name:")
+	f(func(_ *opts, j *just) { j.Role = "" }, "justifications[0].role:", `(justification "j")`)
 	f(func(_ *opts, j *just) { j.Destinations = nil }, "destinations:")
 	f(func(_ *opts, j *just) { j.Destinations = []string{"*"} }, "destinations:", `"*"`)
 	f(func(_ *opts, j *just) { j.Destinations = []string{"s3.*.amazonaws.com"} }, "s3.*.amazonaws.com")
@@ -53,7 +53,12 @@ func TestCompileErrors(t *testing.T) {
 	f(func(_ *opts, j *just) { j.MaxBytes = "9999999TB" }, "max_bytes:")
 	f(func(_ *opts, j *just) { j.Expires = "June" }, "expires:", "June")
 	f(func(_ *opts, j *just) { j.Expires = 2027 }, "expires:", "2027")
-	f(func(o *opts, j *just) { o.Justifications = append(o.Justifications, *j) }, "justifications[1]", "twice")
+	f(func(o *opts, j *just) { o.Justifications = append(o.Justifications, *j) }, "justifications[1].name", "twice")
+	// All of them in one go, also when the zone that others need is not known.
+	f(func(o *opts, j *just) {
+		o.BusinessHours.Timezone, o.Egress.Ports = "Mars/Base", []int{0, 70000}
+		j.Windows, j.Ports, j.Expires = []string{"noon", "22:00"}, []int{-1}, "June"
+	}, "Mars/Base", "ports: 0", "70000", `"noon"`, `"22:00"`, "ports: -1", "June")
 }
 
 func TestExpiresForms(t *testing.T) {

@@ -1,6 +1,8 @@
 package egress
 
 import (
+	"strings"
+
 	"github.com/vegress/vegress/event"
 )
 
@@ -66,10 +68,20 @@ func (d *Detector) severity(ev *event.Event, a *actor, sent int64, first bool) (
 	return s, notes | noteConnected
 }
 
-// attempt says that ev is a connection that did not come about.
+// attempt says that ev is a connection that did not come about: a firewall or a
+// proxy refused it, or it failed.
 func attempt(ev *event.Event) bool {
-	return ev.Class == event.NetworkActivity && (ev.Activity == event.NetworkRefuse || ev.Activity == event.NetworkFail)
+	switch ev.Class {
+	case event.NetworkActivity:
+		return ev.Activity == event.NetworkRefuse || ev.Activity == event.NetworkFail
+	case event.HTTPActivity:
+		result, ok := ev.Field(fieldProxyResult)
+		return ok && strings.Contains(result.Value, "DENIED")
+	}
+	return false
 }
+
+var fieldProxyResult = event.Intern("proxy_result")
 
 // riskOf is the OCSF risk score of a severity.
 func riskOf(s event.Severity) int {

@@ -27,6 +27,9 @@ const (
 	viaSharedCatalogue = "dns_shared+catalogue"
 )
 
+// viaNothing is the NameVia of what has no name, and no service by its address.
+const viaNothing = "none"
+
 // maxHost is the length of the longest host name (RFC 1035), in bytes.
 const maxHost = 253
 

@@ -2,6 +2,7 @@ package egress
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -16,7 +17,7 @@ func parseNet(s string) (netip.Prefix, error) {
 	}
 	net, err := netip.ParsePrefix(s)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%q is no address and no CIDR", s)
+		return netip.Prefix{}, fmt.Errorf("%q: neither a network such as 198.51.100.0/24 nor an address", s)
 	}
 	return net.Masked(), nil
 }
@@ -26,40 +27,39 @@ func isAddr(s string) bool {
 	return err == nil
 }
 
-var units = []struct {
-	suffix string
-	size   int64
-}{
-	{"kib", 1 << 10},
-	{"mib", 1 << 20},
-	{"gib", 1 << 30},
-	{"tib", 1 << 40},
-	{"kb", 1e3},
-	{"mb", 1e6},
-	{"gb", 1e9},
-	{"tb", 1e12},
-	{"b", 1},
-	{"", 1},
+// units of sizes: powers of 1000 and of 1024, as IEC 80000-13 has them.
+var units = map[string]float64{
+	"": 1, "B": 1,
+	"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+	"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40,
 }
 
-// parseBytes reads "500GB", "2GiB" or "1000"; empty is 0.
+// ParseSize reads "64KiB", "20GB", "1.5TB" or a plain number of bytes. A site
+// writes every size in this way, those of other rooms too.
+func ParseSize(text string) (int64, error) {
+	trimmed := strings.TrimSpace(text)
+	end := strings.IndexFunc(trimmed, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
+	if end < 0 {
+		end = len(trimmed)
+	}
+	number, err := strconv.ParseFloat(trimmed[:end], 64)
+	unit, known := units[strings.ToUpper(strings.TrimSpace(trimmed[end:]))]
+	if err != nil || !known || number*unit > math.MaxInt64/2 {
+		return 0, fmt.Errorf("%q: want a size: a number with B, KB, MB, GB, TB, KiB, MiB, GiB or TiB", text)
+	}
+	return int64(number * unit), nil
+}
+
+// parseBytes reads a size above 0; empty is 0.
 func parseBytes(s string) (int64, error) {
 	if s == "" {
 		return 0, nil
 	}
-	text := strings.ToLower(strings.TrimSpace(s))
-	for _, u := range units {
-		number, ok := strings.CutSuffix(text, u.suffix)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
-		if err != nil || n <= 0 || n > (1<<62)/u.size {
-			break
-		}
-		return n * u.size, nil
+	n, err := ParseSize(s)
+	if err == nil && n < 1 {
+		err = fmt.Errorf("%q: must be above 0; leave it out for no limit", s)
 	}
-	return 0, fmt.Errorf("%q is no size (want 500GB, 2GiB or a number of bytes, above 0)", s)
+	return n, err
 }
 
 // parseExpiry reads a date, whose day still counts, or a time.
@@ -83,7 +83,7 @@ func parseExpiry(v any, loc *time.Location) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is no date (want 2027-06-30)", fmt.Sprint(v))
+	return time.Time{}, fmt.Errorf("%q: want a date, as 2027-06-30, or an RFC 3339 time", fmt.Sprint(v))
 }
 
 func dayAfter(day time.Time, loc *time.Location) time.Time {

@@ -115,7 +115,8 @@ func TestParseBytes(t *testing.T) {
 	f("500GB", 500e9)
 	f("2 GiB", 2<<30)
 	f("1TiB", 1<<40)
-	for _, bad := range []string{"0", "-1", "1.5GB", "GB", "10PB", "1e3", strings.Repeat("9", 30)} {
+	f("1.5gb", 15e8)
+	for _, bad := range []string{"0", "0.1", "-1", "1.5.1GB", "GB", "10PB", "1e3", strings.Repeat("9", 30)} {
 		if n, err := parseBytes(bad); err == nil {
 			t.Errorf("%q was accepted as %d", bad, n)
 		}

@@ -39,7 +39,8 @@ func (w *words) Describe(f *event.Finding, ev *event.Event, all, news uint32) {
 		return
 	}
 	f.Title = w.title(f, ev, all)
-	if len(f.Explanation) == 0 {
+	first := len(f.Explanation) == 0
+	if first {
 		w.opens(f, ev)
 	}
 	if news&noteOf(w.verdict.Reason) != 0 {
@@ -48,6 +49,9 @@ func (w *words) Describe(f *event.Finding, ev *event.Event, all, news uint32) {
 			analytics.Explain(f, "The name is known only from other machines' DNS answers, which justify nothing.")
 		}
 		analytics.Explain(f, w.remedy(ev))
+	}
+	if first && w.target.host == "" && w.target.addr.IsValid() {
+		analytics.Explain(f, w.noName(ev))
 	}
 	for _, s := range steps {
 		if news&s.note != 0 {
@@ -62,6 +66,14 @@ func (w *words) opens(f *event.Finding, ev *event.Event) {
 		analytics.Explain(f, fmt.Sprintf("%d findings of %s are open: this one stands in for all its other destinations, and counts their connections.", maxUnknown, w.actor.name(ev)))
 	}
 	analytics.Explain(f, w.fact(ev))
+}
+
+// noName says that there is only an address.
+func (w *words) noName(ev *event.Event) string {
+	if ev.Dst.Service != "" {
+		return fmt.Sprintf("No name is known for %s; in the catalogue it is in a range of %s.", w.target.addr, ev.Dst.Service)
+	}
+	return fmt.Sprintf("No name is known for %s.", w.target.addr)
 }
 
 func (w *words) confidence() uint8 {
@@ -117,13 +129,21 @@ func (w *words) fact(ev *event.Event) string {
 		fmt.Fprintf(&b, ", port %d", w.target.port)
 	}
 	if ev.Dst.NameVia != "" && ev.Dst.Hostname != "" {
-		fmt.Fprintf(&b, " (name by %s)", ev.Dst.NameVia)
+		fmt.Fprintf(&b, " (name by %s%s)", ev.Dst.NameVia, age(ev.Dst.NameAge))
 	}
 	if ev.Dst.Category != "" {
 		fmt.Fprintf(&b, ", in the catalogue as %s", ev.Dst.Category)
 	}
 	b.WriteByte('.')
 	return b.String()
+}
+
+// age says how old a name is, when that may matter.
+func age(seconds uint32) string {
+	if seconds < 3600 {
+		return ""
+	}
+	return fmt.Sprintf(", %d h old", seconds/3600)
 }
 
 func (w *words) roles() string {

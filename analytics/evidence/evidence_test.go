@@ -280,10 +280,10 @@ func TestValidate(t *testing.T) {
 		want   string
 	}{
 		{func(*evidence.Options) {}, ""},
-		{func(o *evidence.Options) { o.Patch.Max = -1 }, "evidence.patch.max: -1ns must be 0 (off) to 168h0m0s"},
-		{func(o *evidence.Options) { o.Backup.Max = 8 * 24 * time.Hour }, "evidence.backup.max: 192h0m0s must be 0 (off) to 168h0m0s"},
-		{func(o *evidence.Options) { o.Backup.Users = []string{"[a"} }, `evidence.backup.users: "[a" is no pattern of a name (want svc-backup, or *veeam*)`},
-		{func(o *evidence.Options) { o.Backup.Users = []string{"*"} }, `evidence.backup.users: "*" is no pattern of a name (want svc-backup, or *veeam*)`},
+		{func(o *evidence.Options) { o.Patch.Max = -1 }, "evidence.patch.max: -1ns: must be 0 (off) to 168h0m0s"},
+		{func(o *evidence.Options) { o.Backup.Max = 8 * 24 * time.Hour }, "evidence.backup.max: 192h0m0s: must be 0 (off) to 168h0m0s"},
+		{func(o *evidence.Options) { o.Backup.Users = []string{"[a"} }, `evidence.backup.users: "[a": is no pattern of a name (want svc-backup, or *veeam*)`},
+		{func(o *evidence.Options) { o.Backup.Users = []string{"*"} }, `evidence.backup.users: "*": is no pattern of a name (want svc-backup, or *veeam*)`},
 	} {
 		o := options()
 		c.change(&o)
@@ -385,4 +385,14 @@ func FuzzLoad(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// Verdicts count in whole seconds: what happens in the second in which a run
+// was reported is within it.
+func TestSameSecond(t *testing.T) {
+	begin := note("22:10", "a", "started")
+	begin.Time = begin.Time.Add(700 * time.Millisecond)
+	if _, ok := learned(begin).Backup(proxy, false, moment("22:10")); !ok {
+		t.Error("the second of the report is outside of the run")
+	}
 }

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -34,22 +35,23 @@ type BackupOptions struct {
 // maxRun bounds every Max: what was reported longer ago says nothing of now.
 const maxRun = 7 * 24 * time.Hour
 
-// Validate names the key and the value of what is wrong.
+// Validate names the key and the value of all that is wrong.
 func (o *Options) Validate() error {
+	var errs []error
 	for _, m := range []struct {
 		key string
 		max time.Duration
 	}{{"patch", o.Patch.Max}, {"backup", o.Backup.Max}} {
 		if m.max < 0 || m.max > maxRun {
-			return fmt.Errorf("evidence.%s.max: %v must be 0 (off) to %v", m.key, m.max, maxRun)
+			errs = append(errs, fmt.Errorf("evidence.%s.max: %v: must be 0 (off) to %v", m.key, m.max, maxRun))
 		}
 	}
 	for _, p := range o.Backup.Users {
 		if _, err := path.Match(p, ""); err != nil || strings.Trim(p, "*") == "" {
-			return fmt.Errorf("evidence.backup.users: %q is no pattern of a name (want svc-backup, or *veeam*)", p)
+			errs = append(errs, fmt.Errorf("evidence.backup.users: %q: is no pattern of a name (want svc-backup, or *veeam*)", p))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // backupUser says that name is one of a backup product.

@@ -1,12 +1,14 @@
 // Package names learns which host name stands behind an address, from the
-// DNS answers, URLs and TLS names that events bring, and puts it into the
-// records that have only an address: a firewall line knows no names.
+// DNS answers, URLs, TLS names and firewall's FQDNs that events bring, and puts
+// it into the records that have only an address: a firewall line knows no
+// names.
 //
 // What one source was told is kept apart from what others were told: the same
 // address serves many names. It resolves nothing itself.
 package names
 
 import (
+	"math"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -21,6 +23,9 @@ import (
 const (
 	// ViaDNS: the same source was given the address for this name.
 	ViaDNS = "dns"
+	// ViaConnection: an earlier record of a connection of the same source to
+	// the address named it: a URL, a TLS name, a proxy's or firewall's word.
+	ViaConnection = "connection"
 	// ViaSharedDNS: no name is known for this source, but all answers that
 	// were seen for the address, whoever asked, give this one name. One line
 	// of one resolver is enough for that, so it must justify nothing.
@@ -41,6 +46,9 @@ type Options struct {
 	// MaxShared bounds the addresses whose names are known without a source;
 	// default 100,000.
 	MaxShared int
+	// MaxQuestions bounds the names whose answer is waited for, for each of
+	// up to 8 resolvers; default 2,048.
+	MaxQuestions int
 }
 
 func (o Options) withDefaults() Options {
@@ -56,29 +64,35 @@ func (o Options) withDefaults() Options {
 	if o.MaxShared <= 0 {
 		o.MaxShared = 100000
 	}
+	if o.MaxQuestions <= 0 {
+		o.MaxQuestions = 2048
+	}
 	return o
 }
 
 // Names is the memory of one shard. It is used from one goroutine; Stats may
 // be called from any.
 type Names struct {
-	opts    Options
-	sources map[event.Entity]*source
-	quiet   source // ring, least recently used first
-	pairs   int
-	shared  generations
+	opts      Options
+	sources   map[event.Entity]*source
+	quiet     source // ring, least recently used first
+	pairs     int
+	shared    generations
+	resolvers map[string]*resolver // by the name of the machine
 
 	stats counters
 }
 
 type counters struct {
-	learned, annotated, forgotten, sources, pairs, shared atomic.Int64
+	learned, joined, annotated, forgotten, sources, pairs, shared atomic.Int64
 }
 
-// Stats counts what Names did; Sources, Pairs and Shared are present sizes.
+// Stats counts what Names did: Joined are the addresses that a client got by
+// its question, from an answer without a client. Sources, Pairs and Shared are
+// present sizes.
 type Stats struct {
-	Learned, Annotated, Forgotten int64
-	Sources, Pairs, Shared        int64
+	Learned, Joined, Annotated, Forgotten int64
+	Sources, Pairs, Shared                int64
 }
 
 // source is what one entity was told.
@@ -93,36 +107,54 @@ type source struct {
 type name struct {
 	host string
 	seen int64 // Unix seconds
+	way  way
+}
+
+// way is how a name came to be known.
+type way uint8
+
+const (
+	wayDNS way = iota
+	wayConnection
+)
+
+func (w way) via() string {
+	if w == wayConnection {
+		return ViaConnection
+	}
+	return ViaDNS
 }
 
 // New makes an empty memory.
 func New(opts Options) *Names {
-	n := &Names{opts: opts.withDefaults(), sources: map[event.Entity]*source{}}
+	n := &Names{opts: opts.withDefaults(), sources: map[event.Entity]*source{}, resolvers: map[string]*resolver{}}
 	n.quiet.newer, n.quiet.older = &n.quiet, &n.quiet
 	n.shared = newGenerations(n.opts.MaxShared)
 	return n
 }
 
-// Annotate learns what ev tells, and fills ev.Dst.Hostname and NameVia from
-// what was learned when ev itself does not name its destination.
+// Annotate learns what ev tells, and fills ev.Dst.Hostname, NameVia and NameAge
+// from what was learned when ev itself does not name its destination.
 func (n *Names) Annotate(ev *event.Event) {
 	switch {
 	case ev.Class == event.DNSActivity:
-		n.answers(ev, asker(ev))
+		n.dns(ev, asker(ev))
 	case !ev.Dst.IP.IsValid():
 	case ev.Dst.Hostname != "":
-		n.learnDestination(ev)
-	case event.URLHost(ev.URL) != "":
+		n.learnDestination(ev, ev.Dst.Hostname)
+	case ev.URL != "" && event.URLHost(ev.URL) != "":
+		n.learnDestination(ev, event.URLHost(ev.URL))
 	case ev.Class == event.NetworkActivity || ev.Class == event.HTTPActivity:
 		n.fill(ev)
 	}
 }
 
 // Learn takes from a DNS event what concerns every source: which names stand
-// behind an address. It is for events that another shard annotates.
+// behind an address, and which of its own sources an answer is for. It is for
+// events that another shard annotates.
 func (n *Names) Learn(ev *event.Event) {
 	if ev.Class == event.DNSActivity {
-		n.answers(ev, event.Entity{})
+		n.dns(ev, event.Entity{})
 	}
 }
 
@@ -130,21 +162,36 @@ func (n *Names) Learn(ev *event.Event) {
 func (n *Names) Stats() Stats {
 	s := &n.stats
 	return Stats{
-		Learned: s.learned.Load(), Annotated: s.annotated.Load(), Forgotten: s.forgotten.Load(),
+		Learned: s.learned.Load(), Joined: s.joined.Load(), Annotated: s.annotated.Load(), Forgotten: s.forgotten.Load(),
 		Sources: s.sources.Load(), Pairs: s.pairs.Load(), Shared: s.shared.Load(),
 	}
 }
 
-// answers learns what a DNS event says, for everybody and for its client.
-func (n *Names) answers(ev *event.Event, client event.Entity) {
-	host := normal(ev.DNS.Query)
+// dns learns what a DNS event says: for everybody, and for its client. client
+// is the zero Entity when the event names none, or another shard's.
+func (n *Names) dns(ev *event.Event, client event.Entity) {
+	host, now := normal(ev.DNS.Query), ev.Time.Unix()
+	if ev.Activity == event.DNSQuery && len(ev.DNS.Answers) == 0 {
+		n.ask(ev, host, client, now)
+		return
+	}
+	asked := n.follow(ev, host, now)
 	if host == "" {
 		return
 	}
 	for _, addr := range ev.DNS.Answers {
 		addr = addr.Unmap()
-		kept := n.share(addr, host, n.known(client, addr, host), ev.Time.Unix())
-		n.learn(client, addr, kept, ev.Time.Unix())
+		n.stats.learned.Add(1)
+		kept := n.share(addr, host, n.known(client, addr, host), now)
+		switch {
+		case ev.Src.IsZero():
+			n.join(asked, addr, now)
+		case client == event.Entity{}:
+		case asked.name() != "" && asked.name() != host: // by an alias
+			n.learn(client, addr, name{n.copyOf(client, addr, asked.name()), now, wayDNS})
+		default:
+			n.learn(client, addr, name{kept, now, wayDNS})
+		}
 	}
 }
 
@@ -158,41 +205,58 @@ func asker(ev *event.Event) event.Entity {
 }
 
 // learnDestination learns from a record that has both name and address: a
-// proxy's, or a TLS handshake's. It teaches nothing about other sources, who
-// may not have been told the same.
-func (n *Names) learnDestination(ev *event.Event) {
-	host := normal(ev.Dst.Hostname)
-	if host == "" || ev.Src.IsZero() {
+// proxy's, a firewall's, or a TLS handshake's. It teaches nothing about other
+// sources, who may not have been told the same. A name by DNS counts for more:
+// what a client writes into a URL or a handshake is its own choice.
+func (n *Names) learnDestination(ev *event.Event, host string) {
+	if host = normal(host); host == "" || ev.Src.IsZero() {
 		return
 	}
-	client, addr := ev.Entity(), ev.Dst.IP.Unmap()
-	kept := n.known(client, addr, host)
-	if kept == "" {
-		kept = strings.Clone(host)
+	client, addr, now := ev.Entity(), ev.Dst.IP.Unmap(), ev.Time.Unix()
+	if s, ok := n.sources[client]; ok {
+		if old, ok := n.recall(s, addr); ok && old.way == wayDNS && now-old.seen <= n.ttl() {
+			return
+		}
 	}
-	n.learn(client, addr, kept, ev.Time.Unix())
+	n.stats.learned.Add(1)
+	n.learn(client, addr, name{n.copyOf(client, addr, host), now, wayConnection})
+}
+
+// copyOf is host as it is kept for who already, else a copy that may be kept.
+func (n *Names) copyOf(who event.Entity, addr netip.Addr, host string) string {
+	if kept := n.known(who, addr, host); kept != "" {
+		return kept
+	}
+	return strings.Clone(host)
 }
 
 // known is host as it is kept for who already; empty: it is not.
 func (n *Names) known(who event.Entity, addr netip.Addr, host string) string {
 	if s, ok := n.sources[who]; ok {
-		if old, ok := s.names.get(addr); ok && old.host == host {
+		if old, ok := n.recall(s, addr); ok && old.host == host {
 			return old.host
 		}
 	}
 	return ""
 }
 
-// learn keeps host, which is a copy that may be kept, for who.
-func (n *Names) learn(who event.Entity, addr netip.Addr, host string, now int64) {
-	n.stats.learned.Add(1)
-	if who == (event.Entity{}) {
-		return
-	}
+// learn keeps v, whose host is a copy that may be kept, for who.
+func (n *Names) learn(who event.Entity, addr netip.Addr, v name) {
 	s := n.source(who)
 	before := s.names.len()
-	s.names.put(addr, name{host, now})
+	s.names.put(addr, v)
 	n.account(s, before)
+}
+
+// recall is the name of addr for s. That counts as a use of it, for which
+// others may fall off.
+func (n *Names) recall(s *source, addr netip.Addr) (name, bool) {
+	before := s.names.len()
+	v, ok := s.names.get(addr)
+	if s.names.len() != before {
+		n.account(s, before)
+	}
+	return v, ok
 }
 
 // account keeps the sums right after s changed, and the bound.
@@ -226,9 +290,9 @@ func (n *Names) share(addr netip.Addr, host, kept string, now int64) string {
 		kept = strings.Clone(host)
 	}
 	if fresh && old.host != host {
-		n.shared.put(addr, name{"", max(now, old.seen)})
+		n.shared.put(addr, name{"", max(now, old.seen), wayDNS})
 	} else {
-		n.shared.put(addr, name{kept, max(now, old.seen)})
+		n.shared.put(addr, name{kept, max(now, old.seen), wayDNS})
 	}
 	n.stats.forgotten.Add(n.shared.takeForgotten())
 	n.stats.shared.Store(int64(n.shared.len()))
@@ -242,24 +306,21 @@ func (n *Names) fill(ev *event.Event) {
 	addr, now := ev.Dst.IP.Unmap(), ev.Time.Unix()
 	if s, ok := n.sources[ev.Entity()]; ok {
 		n.touch(s)
-		before := s.names.len()
-		got, ok := s.names.get(addr)
-		if s.names.len() != before {
-			n.account(s, before)
-		}
-		if ok && now-got.seen <= n.ttl() {
-			n.write(ev, got.host, ViaDNS)
+		if got, ok := n.recall(s, addr); ok && now-got.seen <= n.ttl() {
+			write(ev, got, got.way.via())
+			n.stats.annotated.Add(1)
 			return
 		}
 	}
 	if got, ok := n.shared.get(addr); ok && got.host != "" && now-got.seen <= n.ttl() {
-		n.write(ev, got.host, ViaSharedDNS)
+		write(ev, got, ViaSharedDNS)
+		n.stats.annotated.Add(1)
 	}
 }
 
-func (n *Names) write(ev *event.Event, host, via string) {
-	ev.Dst.Hostname, ev.Dst.NameVia = host, via
-	n.stats.annotated.Add(1)
+func write(ev *event.Event, v name, via string) {
+	ev.Dst.Hostname, ev.Dst.NameVia = v.host, via
+	ev.Dst.NameAge = uint32(min(max(ev.Time.Unix()-v.seen, 0), math.MaxUint32))
 }
 
 func (n *Names) source(who event.Entity) *source {

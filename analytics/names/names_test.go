@@ -47,7 +47,7 @@ func TestURLNamesItself(t *testing.T) {
 	n := names.New(names.Options{})
 	n.Annotate(answer(0, "10.0.0.1", "a.example.com", "203.0.113.1"))
 	for url, want := range map[string]string{"https://b.example.org/x": " ", "/x": "a.example.com dns_shared"} {
-		ev := flow(1, "10.0.0.2", "203.0.113.1")
+		ev := flow(1, "10.0.0."+fmt.Sprint(len(url)), "203.0.113.1")
 		ev.URL = url
 		if got := named(n, ev); got != want {
 			t.Errorf("%s: got %q, want %q", url, got, want)
@@ -110,8 +110,56 @@ func TestLearnsFromNamedConnections(t *testing.T) {
 	if got := named(n, tls); got != "sni.example.com sni" {
 		t.Errorf("a name of the record's own became %q", got)
 	}
-	if got := named(n, flow(1, "10.0.0.1", "203.0.113.1")); got != "sni.example.com dns" {
+	if got := named(n, flow(1, "10.0.0.1", "203.0.113.1")); got != "sni.example.com connection" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// What a client was told counts for more than what it writes itself.
+func TestDNSBeforeConnection(t *testing.T) {
+	n := names.New(names.Options{})
+	tls := func(at time.Duration, host string) {
+		ev := flow(at, "10.0.0.1", "203.0.113.1")
+		ev.Dst.Hostname = host
+		n.Annotate(ev)
+	}
+	n.Annotate(answer(0, "10.0.0.1", "a.example.com", "203.0.113.1"))
+	tls(time.Second, "good.example.org")
+	if got := named(n, flow(time.Minute, "10.0.0.1", "203.0.113.1")); got != "a.example.com dns" {
+		t.Errorf("got %q", got)
+	}
+	tls(25*time.Hour, "later.example.org") // the answer is too old
+	if got := named(n, flow(26*time.Hour, "10.0.0.1", "203.0.113.1")); got != "later.example.org connection" {
+		t.Errorf("got %q", got)
+	}
+	n.Annotate(answer(27*time.Hour, "10.0.0.1", "b.example.com", "203.0.113.1"))
+	if got := named(n, flow(27*time.Hour, "10.0.0.1", "203.0.113.1")); got != "b.example.com dns" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestLearnsFromURLs(t *testing.T) {
+	n := names.New(names.Options{})
+	for dst, url := range map[string]string{"203.0.113.1": "https://api.example.com:8443/x", "203.0.113.2": "http://203.0.113.2/x", "203.0.113.3": "/x"} {
+		ev := flow(0, "10.0.0.1", dst)
+		ev.Class, ev.URL = event.HTTPActivity, url
+		n.Annotate(ev)
+	}
+	for dst, want := range map[string]string{"203.0.113.1": "api.example.com connection", "203.0.113.2": " ", "203.0.113.3": " "} {
+		if got := named(n, flow(1, "10.0.0.1", dst)); got != want {
+			t.Errorf("%s: got %q, want %q", dst, got, want)
+		}
+	}
+}
+
+func TestAge(t *testing.T) {
+	n := names.New(names.Options{})
+	n.Annotate(answer(time.Hour, "10.0.0.1", "a.example.com", "203.0.113.1"))
+	for at, want := range map[time.Duration]uint32{0: 0, time.Hour: 0, 2 * time.Hour: 3600} {
+		ev := flow(at, "10.0.0.1", "203.0.113.1")
+		if n.Annotate(ev); ev.Dst.NameAge != want || ev.Dst.NameVia != "dns" {
+			t.Errorf("after %v: %d s by %q, want %d", at, ev.Dst.NameAge, ev.Dst.NameVia, want)
+		}
 	}
 }
 
@@ -191,6 +239,19 @@ func TestBounds(t *testing.T) {
 	// The latest source is still known.
 	if got := named(n, flow(0, "10.1.3.249", "203.0.113.1")); got != "x.example.com dns" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// What falls off because something else is looked up leaves the sum too.
+func TestSumStaysRight(t *testing.T) {
+	n := names.New(names.Options{MaxPairs: 1000, MaxPerSource: 4})
+	for range 100 {
+		for _, i := range []int{1, 2, 3, 4, 1, 2} { // the last are old while 3 and 4 are young
+			n.Annotate(answer(0, "10.0.0.1", "x.example.com", fmt.Sprint("203.0.113.", i)))
+		}
+	}
+	if s := n.Stats(); s.Pairs > 4 {
+		t.Errorf("one source of at most 4 addresses, and %d pairs", s.Pairs)
 	}
 }
 

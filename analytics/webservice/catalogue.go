@@ -8,6 +8,7 @@ package webservice
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/gaissmai/bart"
@@ -41,6 +42,7 @@ type Service struct {
 type Catalogue struct {
 	suffixes map[string]node
 	prefixes bart.Table[*Service]
+	services []Service // sorted
 }
 
 // node is what the catalogue has at one suffix. Each suffix of a listed one has
@@ -55,6 +57,9 @@ type pattern struct {
 	labels  []string // nearest to the tail first
 	service *Service
 }
+
+// Services are all that the catalogue knows, each once, by name.
+func (c *Catalogue) Services() []Service { return slices.Clone(c.services) }
 
 // Annotate sets ev.Dst.Service and Category: by the destination's host name,
 // else by the URL's, else by its address. NameVia then says whether the address

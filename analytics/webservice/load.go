@@ -2,6 +2,7 @@ package webservice
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
@@ -15,15 +16,19 @@ import (
 // none is the category of what a later file takes out of the catalogue.
 const none = "none"
 
-// ext is how names of catalogue files end; other files in a folder are not
-// read.
-const ext = ".ini"
+// patterns are the names of files that are read in a folder.
+var patterns = []string{"*.ini", "*.json"}
+
+// bom is the mark that some programs of Windows put before UTF-8.
+const bom = "\xEF\xBB\xBF"
 
 // Options name the user's own catalogue files.
 type Options struct {
-	// Paths are files, or folders whose *.ini files are read in the order of
-	// their names. What they say of a suffix or prefix replaces what the
-	// built-in catalogue, or an earlier path, says of the same.
+	// Paths are files, or folders whose *.ini and *.json files are read, each
+	// kind in the order of the names. What an INI file says of a suffix or
+	// prefix replaces what the built-in catalogue, or an earlier path, says of
+	// the same. JSON is a provider's published range file; what an INI file
+	// says of a prefix goes before all that is in its range.
 	Paths []string `mapstructure:"paths"`
 }
 
@@ -36,9 +41,10 @@ type Options struct {
 //	Telegram = api.telegram.org t.me 149.154.160.0/20
 //	# a comment; the section [none] takes out what it lists
 //
-// The same suffix twice in one layer is an error, which names file and line.
+// The same suffix twice in one layer is an error, which names file and line. A
+// file that begins with a brace is a provider's (see providerRanges).
 func Load(builtin fs.FS, opts Options) (*Catalogue, error) {
-	l := loader{found: map[string]*entry{}}
+	l := loader{found: map[string]*entry{}, ranges: map[netip.Prefix]ranged{}, services: map[Service]*Service{}}
 	if err := l.folder(builtin, "built-in catalogue"); err != nil {
 		return nil, err
 	}
@@ -55,6 +61,9 @@ type loader struct {
 	layer int
 	found map[string]*entry // by suffix or prefix, as written out again
 	order []string
+
+	ranges   map[netip.Prefix]ranged // of providers' files
+	services map[Service]*Service
 }
 
 type entry struct {
@@ -81,9 +90,13 @@ func (l *loader) path(path string) error {
 }
 
 func (l *loader) folder(fsys fs.FS, name string) error {
-	files, err := fs.Glob(fsys, "*"+ext)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+	var files []string
+	for _, pattern := range patterns {
+		more, err := fs.Glob(fsys, pattern)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		files = append(files, more...)
 	}
 	for _, file := range files {
 		f, err := fsys.Open(file)
@@ -100,6 +113,14 @@ func (l *loader) folder(fsys fs.FS, name string) error {
 }
 
 func (l *loader) read(r io.Reader, file string) error {
+	b := bufio.NewReader(r)
+	if front, _ := b.Peek(64); strings.HasPrefix(strings.TrimLeft(strings.TrimPrefix(string(front), bom), " \t\r\n"), "{") {
+		return l.providerRanges(b, file)
+	}
+	return l.lines(b, file)
+}
+
+func (l *loader) lines(r io.Reader, file string) error {
 	lines := bufio.NewScanner(r)
 	category := ""
 	for n := 1; lines.Scan(); n++ {
@@ -190,18 +211,68 @@ func notInLabel(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("-_*?", r)
 }
 
-// build puts what was found where look-ups find it.
+// build puts what was found where look-ups find it: the built-in prefixes, over
+// them the providers', over them the user's own, which take the place of all
+// that providers have in their range.
 func (l *loader) build() *Catalogue {
 	c := &Catalogue{suffixes: make(map[string]node, len(l.found))}
 	for _, key := range l.order {
-		e := l.found[key]
-		if e.prefix.IsValid() {
+		switch e := l.found[key]; {
+		case !e.prefix.IsValid():
+			c.insert(key, e.service)
+		case e.layer == 0:
 			c.prefixes.Insert(e.prefix, e.service)
-			continue
 		}
-		c.insert(key, e.service)
 	}
+	for p, r := range l.ranges {
+		c.prefixes.Insert(p, r.service)
+	}
+	for _, key := range l.order {
+		if e := l.found[key]; e.prefix.IsValid() && e.layer > 0 {
+			l.clear(c, e.prefix)
+		}
+	}
+	for _, key := range l.order {
+		if e := l.found[key]; e.prefix.IsValid() && e.layer > 0 {
+			c.prefixes.Insert(e.prefix, e.service)
+		}
+	}
+	c.services = l.listed()
 	return c
+}
+
+// listed are all services that were found, each once, by name.
+func (l *loader) listed() (all []Service) {
+	known := map[Service]bool{}
+	add := func(s *Service) {
+		if s.Category != none && !known[*s] {
+			known[*s] = true
+			all = append(all, *s)
+		}
+	}
+	for _, e := range l.found {
+		add(e.service)
+	}
+	for _, r := range l.ranges {
+		add(r.service)
+	}
+	slices.SortFunc(all, func(a, b Service) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Category, b.Category))
+	})
+	return all
+}
+
+// clear takes out what providers have in p.
+func (l *loader) clear(c *Catalogue, p netip.Prefix) {
+	var inside []netip.Prefix
+	for q := range c.prefixes.Subnets(p) {
+		if _, ok := l.ranges[q]; ok {
+			inside = append(inside, q)
+		}
+	}
+	for _, q := range inside {
+		c.prefixes.Delete(q)
+	}
 }
 
 func (c *Catalogue) insert(suffix string, s *Service) {

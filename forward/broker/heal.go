@@ -9,7 +9,7 @@ const warnEvery = time.Minute
 func (s *Server) watch(quit <-chan struct{}) {
 	tick := time.NewTicker(s.opts.CheckEvery)
 	defer tick.Stop()
-	var w watcher
+	w := watcher{warned: map[string]time.Time{}}
 	for {
 		select {
 		case <-quit:
@@ -22,10 +22,10 @@ func (s *Server) watch(quit <-chan struct{}) {
 
 // watcher is what watch remembers from one look to the next.
 type watcher struct {
-	warned time.Time
-	sick   int           // looks in a row that found it unhealthy
-	next   time.Time     // no attempt to heal before
-	wait   time.Duration // between attempts: what is broken for good is not worse for it
+	warned map[string]time.Time // by message
+	sick   int                  // looks in a row that found it unhealthy
+	next   time.Time            // no attempt to heal before
+	wait   time.Duration        // between attempts: what is broken for good is not worse for it
 }
 
 const (
@@ -54,8 +54,8 @@ func (w *watcher) look(s *Server, now time.Time) {
 }
 
 func (w *watcher) warn(s *Server, now time.Time, msg string, args ...any) {
-	if now.Sub(w.warned) >= warnEvery {
-		w.warned = now
+	if now.Sub(w.warned[msg]) >= warnEvery {
+		w.warned[msg] = now
 		s.log.Error(msg, args...)
 	}
 }

@@ -19,21 +19,33 @@ var (
 // of a connection is SSH Activity.
 func auth(m *syslog.Message, ev *event.Event) bool {
 	text := strings.TrimLeft(m.Text, " ")
-	for _, p := range [...]string{"error: ", "fatal: ", "debug1: ", "info: ", "vmware-authd: ", "banner exchange: ", "ssh_dispatch_run_fatal: "} {
-		text = strings.TrimPrefix(text, p)
+	if strings.Contains(text[:min(len(text), maxAuthPrefix)], ": ") {
+		for i := range authPrefixes {
+			text = strings.TrimPrefix(text, authPrefixes[i])
+		}
 	}
 	if text == "" {
 		return false
 	}
 	return logonText(text, ev) || connectionText(text, ev) || pamText(text, ev) ||
-		consoleText(text, ev) || sessionText(text, ev) || suText(text, ev) || listening(text, ev) ||
+		consoleText(text, ev) || sessionText(text, ev) || suText(text, ev) || listening(text, ev) || forwarded(text, ev) ||
 		vsphere.RecognizeEventText(text, ev)
 }
 
-// service is what a login was to: "ssh", or the program's own name.
+// authPrefixes are levels, and functions of OpenSSH, in front of a text.
+var authPrefixes = [...]string{
+	"error: ", "fatal: ", "debug1: ", "info: ", "vmware-authd: ", "banner exchange: ", "ssh_dispatch_run_fatal: ",
+	"packet_write_wait: ", "packet_write_poll: ", "ssh_packet_write_poll: ", "ssh_packet_write_wait: ", "ssh_packet_read: ",
+	"kex_exchange_identification: ", "input_userauth_request: ",
+}
+
+// maxAuthPrefix is the length of the longest of them.
+const maxAuthPrefix = len("kex_exchange_identification: ")
+
+// loginService is what a login was to: "ssh", or the program's own name.
 func loginService(ev *event.Event) string {
 	switch ev.LogName {
-	case "sshd", "dropbear", "sshd-session", "sftp-server", "internal-sftp":
+	case "sshd", "dropbear", "sshd-session", "sshd-auth", "sftp-server", "internal-sftp":
 		return "ssh"
 	}
 	return ev.LogName
@@ -55,6 +67,13 @@ func logonText(s string, ev *event.Event) bool {
 	case "Invalid", "Illegal":
 		rest = strings.TrimPrefix(rest, "user ")
 		return logonFrom("", rest, status, ev)
+	case "invalid": // "invalid user U [preauth]"
+		user, ok := strings.CutPrefix(rest, "user ")
+		if ok {
+			vsphere.Logon(ev, event.AuthLogon, status, loginService(ev))
+			ev.User = vsphere.ParseUser(strings.TrimSuffix(user, " [preauth]"))
+		}
+		return ok
 	case "PAM:": // "PAM: Authentication failure for U from IP"
 		_, rest, ok := strings.Cut(rest, " for ")
 		return ok && logonFrom("pam", rest, status, ev)
@@ -92,8 +111,8 @@ func logonFrom(method, who string, status event.Status, ev *event.Event) bool {
 // addressPort reads "IP port P ...", "IP:P" or "IP".
 func addressPort(s string, ep *event.Endpoint) bool {
 	where, rest := vsphere.Word(s)
-	if where = strings.TrimRight(where, ",."); !strings.HasSuffix(where, "::") {
-		where = strings.TrimSuffix(where, ":")
+	if where = strings.Trim(where, "<>,."); !strings.HasSuffix(where, "::") {
+		where = strings.TrimRight(where, ":>")
 	}
 	if strings.HasPrefix(where, "[") && strings.HasSuffix(where, "]") {
 		where = where[1 : len(where)-1]
@@ -134,9 +153,18 @@ var connections = [...]struct {
 	{"Address ", event.ActivityOther},
 	{"reverse mapping checking getaddrinfo for ", event.ActivityOther},
 	{"refused connect from ", event.NetworkRefuse},
+	{"drop connection ", event.NetworkRefuse},
+	{"Read error from remote host ", event.NetworkFail},
+	{"Write failed: ", event.NetworkFail},
+	{"Connection to ", event.NetworkClose}, // the client's: sshd opens none
+	{"Closing connection to ", event.NetworkClose},
+	{"Disconnect from ", event.NetworkClose},
+	{"Exit before auth from ", event.NetworkClose},
+	{"subsystem request for ", event.ActivityOther},
 	{"Timeout before authentication for ", event.NetworkFail},
 	{"Protocol major versions differ for ", event.NetworkFail},
 	{"Connect from remote socket ", event.NetworkOpen},
+	{"Connect from ", event.NetworkOpen},
 	{"session opened for local user ", event.NetworkOpen},
 	{"session closed for local user ", event.NetworkClose},
 }
@@ -155,6 +183,12 @@ func connectionText(s string, ev *event.Event) bool {
 // port P [on IP port P] [preauth]", or words before " from IP port P".
 func connectionWith(s string, activity event.Activity, ev *event.Event) bool {
 	user, peer := connectionUser(strings.TrimPrefix(s, "connection from "))
+	if _, who, ok := strings.Cut(s, " by user "); ok { // "sftp by user U"
+		sshActivity(ev, activity)
+		who, _ = vsphere.Word(who)
+		ev.User = vsphere.ParseUser(who)
+		return true
+	}
 	if !addressPort(strings.Trim(peer, "()."), &ev.Src) {
 		if addr, ok := vsphere.Between(s, " [", "] failed"); ok && addressPort(addr, &ev.Src) {
 			sshActivity(ev, activity)
@@ -166,7 +200,7 @@ func connectionWith(s string, activity event.Activity, ev *event.Event) bool {
 		}
 		if _, who, ok := strings.Cut(s[:i], " for "); ok {
 			user = who
-		} else if user == "" && strings.IndexByte(s[:i], ' ') < 0 && s[0] != '\'' {
+		} else if user == "" && strings.IndexByte(s[:i], ' ') < 0 && s[0] != '\'' && s[0] != '#' {
 			user = s[:i]
 		}
 	}
@@ -174,8 +208,13 @@ func connectionWith(s string, activity event.Activity, ev *event.Event) bool {
 	if user != "" {
 		ev.User = vsphere.ParseUser(user)
 	}
-	if _, local, ok := strings.Cut(s, " on "); ok {
-		addressPort(local, &ev.Dst)
+	_, local, ok := strings.Cut(s, " on ")
+	if !ok {
+		_, local, ok = strings.Cut(s, " to ")
+	}
+	var dst event.Endpoint
+	if ok && addressPort(local, &dst) && dst.IP.IsValid() {
+		ev.Dst = dst
 	}
 	return true
 }
@@ -207,12 +246,15 @@ func sshActivity(ev *event.Event, activity event.Activity) {
 // "pam_unix(sshd:auth): authentication failure; ... rhost=IP  user=root",
 // "pam_per_user: create_subrequest_handle(): doing map lookup for user "root"".
 func pamText(s string, ev *event.Event) bool {
+	service := loginService(ev)
+	if strings.HasPrefix(s, "PAM ") && strings.Contains(s, " more authentication failure") {
+		return pamFailure(s, service, ev)
+	}
 	if !strings.HasPrefix(s, "pam_") {
 		return false
 	}
-	service := loginService(ev)
 	if inner, ok := vsphere.Between(s[:min(len(s), 64)], "(", ":"); ok && strings.HasPrefix(s, "pam_unix(") {
-		service = strings.TrimSuffix(inner, "d") // "sshd"
+		service = pamService(inner)
 	}
 	switch {
 	case strings.Contains(s, "session opened for user "):
@@ -225,10 +267,30 @@ func pamText(s string, ev *event.Event) bool {
 		return pamUser(s, "for user ", service, event.AuthLogon, event.StatusUnknown, ev)
 	case strings.Contains(s, `(user="`):
 		return pamUser(s, "(user=", service, event.AuthLogon, event.StatusUnknown, ev)
+	case strings.Contains(s, "check pass; user unknown"):
+		vsphere.Logon(ev, event.AuthLogon, event.StatusFailure, service)
+		return true
+	case strings.Contains(s, "[user:"):
+		user, _ := vsphere.Between(s, "[user:", "]")
+		status := event.StatusUnknown
+		if strings.Contains(s, "denied") || strings.Contains(s, "ailed") {
+			status = event.StatusFailure
+		}
+		vsphere.Logon(ev, event.AuthLogon, status, service)
+		vsphere.SetUser(ev, user)
+		return true
 	case strings.Contains(s, ": user "):
 		return pamUser(s, ": user ", service, event.AuthLogon, event.StatusFailure, ev)
 	}
 	return false
+}
+
+// pamService is what a login was to by the name of PAM's configuration.
+func pamService(name string) string {
+	if name == "sshd" || name == "dropbear" {
+		return "ssh"
+	}
+	return strings.ToLower(name)
 }
 
 func pamUser(s, mark, service string, activity event.Activity, status event.Status, ev *event.Event) bool {
@@ -279,7 +341,62 @@ func consoleText(s string, ev *event.Event) bool {
 		vsphere.AddIf(ev, fieldTTY, vsphere.Unquote(where))
 		return true
 	}
-	return dropbearText(s, ev)
+	return ttyText(s, ev) || dropbearExit(s, ev) || dropbearText(s, ev)
+}
+
+// ttyText takes login's "ROOT LOGIN ON tty1 FROM IP", "LOGIN ON tty1 BY jane
+// FROM IP" and sshd's "ROOT LOGIN REFUSED FROM IP port P".
+func ttyText(s string, ev *event.Event) bool {
+	rest, root := strings.CutPrefix(s, "ROOT ")
+	rest, ok := strings.CutPrefix(rest, "LOGIN ")
+	if !ok {
+		return false
+	}
+	status := event.StatusSuccess
+	if strings.HasPrefix(rest, "REFUSED") {
+		status = event.StatusFailure
+	}
+	vsphere.Logon(ev, event.AuthLogon, status, loginService(ev))
+	if tty, ok := strings.CutPrefix(rest, "ON "); ok {
+		tty, _ = vsphere.Word(tty)
+		vsphere.AddIf(ev, fieldTTY, tty)
+	}
+	if _, from, ok := strings.Cut(rest, "FROM "); ok {
+		addressPort(from, &ev.Src)
+	}
+	if root {
+		ev.User.Name = "root"
+	} else {
+		user, _ := vsphere.Word(after(rest, "BY "))
+		ev.User = vsphere.ParseUser(user)
+	}
+	return true
+}
+
+// dropbearExit takes the ends of dropbear's sessions: "Exit (root) from
+// <IP:P>: Disconnect received", "Exit before auth (user 'root', 3 fails): ...
+// from IP:P".
+func dropbearExit(s string, ev *event.Event) bool {
+	rest, ok := strings.CutPrefix(s, "Exit ")
+	if !ok {
+		return false
+	}
+	rest, early := strings.CutPrefix(rest, "before auth ")
+	who, rest, ok := strings.Cut(strings.TrimPrefix(rest, "("), ")")
+	if !ok {
+		return false
+	}
+	user, _, _ := strings.Cut(strings.TrimPrefix(who, "user "), ",")
+	if early {
+		vsphere.Logon(ev, event.AuthLogon, event.StatusFailure, "ssh")
+	} else {
+		sshActivity(ev, event.NetworkClose)
+	}
+	ev.User = vsphere.ParseUser(user)
+	if i := strings.LastIndex(rest, "from "); i >= 0 {
+		addressPort(rest[i+len("from "):], &ev.Src)
+	}
+	return true
 }
 
 // dropbearText: "Password auth succeeded for 'root' from IP:P", "Bad password
@@ -303,6 +420,8 @@ func dropbearText(s string, ev *event.Event) bool {
 		return false
 	}
 	vsphere.Logon(ev, event.AuthLogon, status, loginService(ev))
+	user, key, _ := strings.Cut(user, " with key ")
+	vsphere.AddIf(ev, fieldSSHKey, key)
 	if user != "nonexistent user" {
 		ev.User = vsphere.ParseUser(user)
 	}
@@ -314,14 +433,26 @@ func dropbearText(s string, ev *event.Event) bool {
 func suText(s string, ev *event.Event) bool {
 	status := event.StatusSuccess
 	if rest, ok := strings.CutPrefix(s, "FAILED LOGIN "); ok {
-		_, user, ok := strings.Cut(rest, " FOR ")
+		where, user, ok := strings.Cut(rest, " FOR ")
 		if !ok {
 			return false
 		}
 		user, _, _ = strings.Cut(user, ",")
 		vsphere.Logon(ev, event.AuthLogon, event.StatusFailure, loginService(ev))
 		ev.User = vsphere.ParseUser(user)
+		if from := after(where, "FROM "); from != "" && from[0] != '(' {
+			addressPort(from, &ev.Src)
+		}
 		return true
+	}
+	if rest, ok := strings.CutPrefix(s, "Successful su for "); ok {
+		return substitute(rest, " by ", status, ev)
+	}
+	if rest, ok := strings.CutPrefix(s, "FAILED su for "); ok {
+		return substitute(rest, " by ", event.StatusFailure, ev)
+	}
+	if ev.LogName == "su" && (strings.HasPrefix(s, "+ ") || strings.HasPrefix(s, "- ")) {
+		return substituteShort(s, ev)
 	}
 	if rest, ok := strings.CutPrefix(s, "FAILED SU "); ok {
 		s, status = rest, event.StatusFailure
@@ -338,6 +469,50 @@ func suText(s string, ev *event.Event) bool {
 	vsphere.Logon(ev, event.AuthLogon, status, "su")
 	ev.User = vsphere.ParseUser(who)
 	vsphere.AddIf(ev, vsphere.FieldRunAs, target)
+	return true
+}
+
+// substitute reads "TARGET by NAME", whoever of su's authors wrote it.
+func substitute(s, by string, status event.Status, ev *event.Event) bool {
+	target, who, ok := strings.Cut(s, by)
+	if !ok {
+		return false
+	}
+	vsphere.Logon(ev, event.AuthLogon, status, "su")
+	ev.User = vsphere.ParseUser(who)
+	vsphere.AddIf(ev, vsphere.FieldRunAs, target)
+	return true
+}
+
+// substituteShort reads su's "+ pts/0 jane:root"; "-" is a failure.
+func substituteShort(s string, ev *event.Event) bool {
+	tty, pair := vsphere.Word(s[1:])
+	user, target, ok := strings.Cut(pair, ":")
+	if !ok {
+		return false
+	}
+	status := event.StatusSuccess
+	if s[0] == '-' {
+		status = event.StatusFailure
+	}
+	vsphere.Logon(ev, event.AuthLogon, status, "su")
+	ev.User.Name = user
+	vsphere.AddIf(ev, fieldTTY, tty)
+	vsphere.AddIf(ev, vsphere.FieldRunAs, target)
+	return true
+}
+
+// forwarded takes sshd's "connect_to HOST port P: failed.": a client's tunnel
+// goes on from the host.
+func forwarded(s string, ev *event.Event) bool {
+	target, ok := strings.CutPrefix(s, "connect_to ")
+	var dst event.Endpoint
+	if !ok || !addressPort(target, &dst) {
+		return false
+	}
+	ev.Class, ev.Activity, ev.Status = event.NetworkActivity, event.NetworkFail, event.StatusFailure
+	ev.Src, ev.Dst = vsphere.DeviceEndpoint(ev), dst
+	ev.Direction, ev.Protocol = event.DirectionOutbound, vsphere.ProtocolTCP
 	return true
 }
 

@@ -77,6 +77,10 @@ func (r *rule) parse(s string) (rest string, ok bool) {
 	}
 	r.rule = w
 	r.direction, s = next(s)
+	if r.action == "" && r.direction != "IN" && r.direction != "OUT" { // an action of another release: LB, PBR
+		r.action, r.rule = r.rule, r.direction
+		r.direction, s = next(s)
+	}
 	if r.direction != "IN" && r.direction != "OUT" {
 		return "", false
 	}
@@ -248,18 +252,33 @@ func tag(s string, ev *event.Event) {
 	if s == "" {
 		return
 	}
-	if strings.HasPrefix(s, "APP_") {
-		var app string
-		app, s = next(s)
-		ev.Add(fieldAppID, app)
-	}
-	if i := strings.IndexByte(s, '('); i > 0 && s[len(s)-1] == ')' && len(s)-i == len("(00000000-0000-0000-0000-000000000000)") {
-		if vsphere.SetEndpoint(&event.Endpoint{}, s[:i]) {
-			ev.Dst.Hostname = s[:i]
+	for range maxMarks {
+		w, rest := next(s)
+		switch name, ok := fqdn(w); {
+		case ok:
+			ev.Dst.Hostname = name
+		case strings.HasPrefix(w, "APP_"):
+			ev.Add(fieldAppID, w)
+		default:
+			vsphere.AddIf(ev, fieldTag, s)
 			return
 		}
+		s = rest
 	}
 	vsphere.AddIf(ev, fieldTag, s)
+}
+
+// maxMarks bounds the words before the tag that say what was matched.
+const maxMarks = 4
+
+// fqdn reads "NAME(uuid)". A pattern ("*.example.com(uuid)") is no name.
+func fqdn(w string) (name string, ok bool) {
+	i := strings.IndexByte(w, '(')
+	if i <= 0 || w[len(w)-1] != ')' || len(w)-i != len("(00000000-0000-0000-0000-000000000000)") {
+		return "", false
+	}
+	var named event.Endpoint
+	return w[:i], vsphere.SetEndpoint(&named, w[:i])
 }
 
 // pair reads "9/8".

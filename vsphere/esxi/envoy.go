@@ -25,6 +25,11 @@ var (
 //
 //	TIME METHOD PATH PROTO STATUS DETAIL FLAGS BYTES_IN BYTES_OUT MS n n CLIENT SERVER UPSTREAM_LOCAL UPSTREAM_REMOTE
 //
+// and in newer builds, which know the encoding, each side's protocol and TLS,
+// and what was called,
+//
+//	TIME METHOD PATH STATUS DETAIL FLAGS BYTES_IN BYTES_OUT ENCODING MS n n CLIENT PROTO TLS SERVER UPSTREAM_LOCAL PROTO TLS UPSTREAM_REMOTE x "CALL"
+//
 // the other is Envoy's default ("Default format string" in its documentation
 // of access logging). Bytes in are those that envoy received: the client sent
 // them.
@@ -59,45 +64,69 @@ type request struct {
 	client, server                string
 	upLocal, upRemote             string
 	forwarded, agent, id, host    string
+	call                          string // what was called: "RetrieveContent"
 }
 
 func (a *request) parseVMware(s string) bool {
 	if s != "" && s[0] >= '0' && s[0] <= '9' {
 		_, s = next(s) // the time, unless ParseBody took it
 	}
-	for _, p := range [...]*string{&a.method, &a.path, &a.version, &a.status, &a.detail} {
-		*p, s = next(s)
-	}
-	if !strings.HasPrefix(a.version, "HTTP/") {
+	if a.method, s = next(s); !isMethod(a.method) {
 		return false
 	}
+	a.path, s = next(s)
+	if w, rest := next(s); !isNumber(w) {
+		a.version, s = w, rest
+	}
+	a.status, s = next(s)
+	a.detail, s = next(s)
 	if w, rest := next(s); !isNumber(w) { // some builds have flags only, and no detail
 		a.flags, s = w, rest
 	}
-	a.columns(s)
-	return a.plausible() && a.client != ""
+	a.bytesIn, s = next(s)
+	a.bytesOut, s = next(s)
+	w, rest := next(s)
+	extended := !isNumber(w)
+	if extended { // the encoding
+		s = rest
+	}
+	for _, p := range [...]*string{&a.ms, &a.requestMS, &a.upstreamMS} {
+		w, rest := next(s)
+		if w != "-" && !isNumber(w) {
+			break
+		}
+		*p, s = w, rest
+	}
+	a.columns(s, extended)
+	return a.plausible() && (a.client != "" || a.server != "")
 }
 
-// maxColumns bounds the words behind the flags.
+// maxColumns bounds the words behind the numbers.
 const maxColumns = 24
 
-// columns tells the numbers and the addresses by their looks: newer builds
-// have other words between them (the encoding, each side's HTTP and TLS
-// version), and the order is the same.
-func (a *request) columns(s string) {
-	numbers := []*string{&a.bytesIn, &a.bytesOut, &a.ms, &a.requestMS, &a.upstreamMS}
+// columns reads the ends of both connections. The client's is the first word;
+// the others are told by their looks, because the extended format has words
+// between them.
+func (a *request) columns(s string, extended bool) {
 	ends := []*string{&a.client, &a.server, &a.upLocal, &a.upRemote}
-	for range maxColumns {
+	for i := range maxColumns {
+		if strings.HasPrefix(s, `"`) {
+			a.call, _ = quoted(s)
+			return
+		}
 		var w string
-		w, s = next(s)
+		if w, s = next(s); w == "" && s == "" {
+			return
+		}
 		var ep event.Endpoint
 		switch {
-		case w == "" && s == "":
-			return
-		case isNumber(w) && len(numbers) > 0 && len(ends) == 4:
-			*numbers[0], numbers = w, numbers[1:]
-		case len(numbers) < 4 && len(ends) > 0 && vsphere.SetEndpoint(&ep, w) && ep.IP.IsValid():
+		case len(ends) == 0:
+		case vsphere.SetEndpoint(&ep, w) && ep.IP.IsValid():
 			*ends[0], ends = w, ends[1:]
+		case i == 0, !extended:
+			ends = ends[1:]
+		case a.version == "" && strings.HasPrefix(w, "HTTP/"):
+			a.version = w
 		}
 	}
 }
@@ -118,11 +147,19 @@ func (a *request) parseDefault(s string) bool {
 	}
 	a.method, line = next(line)
 	a.path, a.version = next(line)
+	if !isMethod(a.method) {
+		return false
+	}
 	for _, p := range [...]*string{&a.status, &a.flags, &a.bytesIn, &a.bytesOut, &a.ms, &a.upstreamMS} {
 		*p, s = next(s)
 	}
+	_, s, _ = strings.Cut(s, `"`)
 	for _, p := range [...]*string{&a.forwarded, &a.agent, &a.id, &a.host, &a.upRemote} {
-		*p, s = quoted(s)
+		var ok bool
+		if *p, s, ok = strings.Cut(s, `" "`); !ok { // an agent may hold quotes
+			*p, _, _ = strings.Cut(*p, `"`)
+		}
+		*p = dash(*p)
 	}
 	return a.plausible()
 }
@@ -145,18 +182,23 @@ func quoted(s string) (value, rest string) {
 	return value, rest
 }
 
-// plausible tells an access line from other text.
+// plausible tells an access line from other text. Of a request that envoy could
+// not read, method, path and version are "-".
 func (a *request) plausible() bool {
 	status, ok := vsphere.ParseUint(a.status)
-	_, bytes := vsphere.ParseUint(a.bytesIn)
-	return ok && bytes && status < 1000 && strings.HasPrefix(a.version, "HTTP/") && a.method != ""
+	return ok && isNumber(a.bytesIn) && isNumber(a.bytesOut) && status < 1000 &&
+		(a.version == "" || a.version == "-" || strings.HasPrefix(a.version, "HTTP/"))
+}
+
+func isMethod(s string) bool {
+	return s == "-" || s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-") == ""
 }
 
 func (a *request) describe(ev *event.Event) {
 	ev.Class, ev.Activity = event.HTTPActivity, vsphere.MethodActivity(a.method)
 	ev.Direction, ev.Protocol = event.DirectionInbound, vsphere.ProtocolTCP
-	ev.URL, ev.Message = a.path, ""
-	vsphere.SetHTTP(ev, a.method, a.version, a.status)
+	ev.URL, ev.Operation, ev.Message = dash(a.path), dash(a.call), ""
+	vsphere.SetHTTP(ev, dash(a.method), dash(a.version), a.status)
 	ev.HTTP.UserAgent = a.agent
 	in, _ := vsphere.ParseUint(a.bytesIn)
 	out, _ := vsphere.ParseUint(a.bytesOut)

@@ -51,13 +51,14 @@ func nsx(m *syslog.Message, ev *event.Event) bool {
 }
 
 // nsxAudit takes the manager's audit records: UserName="admin@10.0.0.5",
-// ModuleName="AccessControl", Operation="LOGIN", Operation status="success".
+// ModuleName="AccessControl", Operation="LOGIN", Operation status="success";
+// older managers write UserName:'admin', and so on.
 func nsxAudit(text string, ev *event.Event) bool {
-	operation, ok := vsphere.Between(text, `Operation="`, `"`)
+	operation, ok := auditValue(text, "Operation")
 	if !ok {
 		return false
 	}
-	outcome, _ := vsphere.Between(text, `Operation status="`, `"`)
+	outcome, _ := auditValue(text, "Operation status")
 	status := event.StatusUnknown
 	switch outcome {
 	case "success":
@@ -66,6 +67,9 @@ func nsxAudit(text string, ev *event.Event) bool {
 		status = event.StatusFailure
 	}
 	vsphere.Fallback(text, ev)
+	if user, ok := auditValue(text, "UserName"); ok && ev.User.Name == "" {
+		vsphere.SetUser(ev, user)
+	}
 	switch {
 	case strings.EqualFold(operation, "LOGIN"):
 		vsphere.Logon(ev, event.AuthLogon, status, ev.LogName)
@@ -74,7 +78,15 @@ func nsxAudit(text string, ev *event.Event) bool {
 	default:
 		vsphere.SetMethod(ev, operation)
 		ev.Class, ev.Service, ev.Status = event.APIActivity, ev.LogName, status
-		ev.Resource, _ = vsphere.Between(text, `ModuleName="`, `"`)
+		ev.Resource, _ = auditValue(text, "ModuleName")
 	}
 	return true
+}
+
+// auditValue reads key="value" and key:'value'.
+func auditValue(text, key string) (string, bool) {
+	if value, ok := vsphere.Between(text, key+`="`, `"`); ok {
+		return value, true
+	}
+	return vsphere.Between(text, key+`:'`, `'`)
 }

@@ -26,7 +26,9 @@ func update(m *syslog.Message, ev *event.Event) bool {
 	}
 	module, level, message, ok := updateParts(text)
 	if !ok || !severity(level, ev) {
-		return false
+		if module, message, ok = moduleOnly(text); !ok {
+			return false
+		}
 	}
 	ev.Add(vsphere.FieldModule, module)
 	ev.Message = message
@@ -84,6 +86,19 @@ func updateParts(s string) (module, level, message string, ok bool) {
 	level, message, _ = strings.Cut(rest, ": ")
 	return module, level, message, ok
 }
+
+// moduleOnly reads "module:line text" and "module: text" of ESXi 8, whose level
+// is in the header.
+func moduleOnly(s string) (module, message string, ok bool) {
+	word, message := vsphere.Word(s)
+	module, line, ok := strings.Cut(word, ":")
+	if _, number := vsphere.ParseUint(line); !ok || line != "" && !number || message == "" {
+		return "", "", false
+	}
+	return module, message, module != "" && strings.Trim(module, moduleBytes) == ""
+}
+
+const moduleBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 func severity(level string, ev *event.Event) bool {
 	switch level {

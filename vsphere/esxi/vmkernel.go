@@ -40,9 +40,90 @@ func vmkernel(m *syslog.Message, ev *event.Event) bool {
 	vsphere.AddIf(ev, vsphere.FieldModule, module)
 	ev.Message = text
 	if !kernelFacts(module, body, ev) {
+		if port := findPort(body); port != "" {
+			ev.Src.SwitchPort = port
+			ev.Add(fieldPort, port)
+		}
+		hardware(body, ev)
 		vsphere.Fallback(body, ev)
 	}
 	return true
+}
+
+// findPort finds a port of a virtual switch in a text: "on port 0x2000005",
+// "portID 0x2000005", "portID(33554437)".
+func findPort(s string) string {
+	if !strings.Contains(s, "port") {
+		return ""
+	}
+	if number, ok := vsphere.Between(s, "portID(", ")"); ok {
+		if _, ok := vsphere.ParseUint(number); ok {
+			return number
+		}
+	}
+	for _, mark := range [...]string{"port 0x", "portID 0x", "port: 0x"} {
+		before, rest, ok := strings.Cut(s, mark)
+		if !ok {
+			continue
+		}
+		n := 0
+		for n < len(rest) && n < maxPortDigits {
+			if _, hex := hexDigit(rest[n]); !hex {
+				break
+			}
+			n++
+		}
+		if start := len(before) + len(mark) - len("0x"); n > 0 {
+			return s[start : start+len("0x")+n]
+		}
+	}
+	return ""
+}
+
+const maxPortDigits = 16
+
+// maxMACs bounds the MAC addresses of one line.
+const maxMACs = 4
+
+// hardware adds the MAC addresses that a text names, and the VM behind the
+// virtual adapter "NAME.eth0". Longer rows of digits are the names of Fibre
+// Channel ports.
+func hardware(s string, ev *event.Event) {
+	for n, i := 0, 0; n < maxMACs; {
+		colon := strings.IndexByte(s[i:], ':')
+		if colon < 0 {
+			break
+		}
+		i += colon + 1
+		if i+2 >= len(s) || s[i+2] != ':' {
+			continue
+		}
+		if mac, ok := macAt(s, i-len("00:")); ok {
+			ev.Add(fieldMAC, mac)
+			n++
+			i += macLength - len("00:")
+		}
+	}
+	i := strings.Index(s, ".eth")
+	if i <= 0 || i+len(".eth") >= len(s) || s[i+len(".eth")]-'0' > 9 || ev.Src.VMName != "" {
+		return
+	}
+	if name := s[strings.LastIndexAny(s[:i], " ,:(")+1 : i]; name != "" {
+		ev.Src.VMName = name
+		ev.Add(vsphere.FieldVM, name)
+	}
+}
+
+const macLength = len("00:50:56:00:00:00")
+
+// macAt reads the MAC address at s[start:], if nothing longer is there.
+func macAt(s string, start int) (string, bool) {
+	end := start + macLength
+	if start < 0 || end > len(s) || start > 0 && (isModuleByte(s[start-1]) || s[start-1] == ':') ||
+		end < len(s) && (isModuleByte(s[end]) || s[end] == ':' && end+1 < len(s) && isModuleByte(s[end+1])) {
+		return "", false
+	}
+	return vsphere.ParseMAC(s[start:end])
 }
 
 // skipUptime drops "7:21:06:14.107 ".
@@ -261,6 +342,8 @@ func kernelISCSI(s string, ev *event.Event) bool {
 		ev.Activity = event.NetworkOpen
 	case strings.Contains(s, "StopConnection"):
 		ev.Activity = event.NetworkClose
+	case strings.Contains(s, "Failure"), strings.Contains(s, "ailed"):
+		ev.Activity, ev.Status = event.NetworkFail, event.StatusFailure
 	}
 	return true
 }
@@ -293,31 +376,73 @@ func kernelNVMe(s string, ev *event.Event) bool {
 // "NFS mount 10.0.0.9:/vol failed: ...".
 func kernelNFS(s string, ev *event.Event) bool {
 	var dst event.Endpoint
-	if ip, ok := vsphere.Between(s, "IP: (", ")"); ok && vsphere.SetEndpoint(&dst, ip) {
+	if !nfsServer(s, &dst, ev) {
+		return false
+	}
+	ev.Class, ev.Activity = event.NetworkActivity, nfsActivity(s)
+	if ev.Activity == event.NetworkFail {
+		ev.Status = event.StatusFailure
+	}
+	ev.Src, ev.Dst, ev.Direction = vsphere.DeviceEndpoint(ev), dst, event.DirectionOutbound
+	return true
+}
+
+// maxServers bounds the further addresses of a server.
+const maxServers = 4
+
+func nfsServer(s string, dst *event.Endpoint, ev *event.Event) bool {
+	if ip, ok := vsphere.Between(s, "IP: (", ")"); ok && vsphere.SetEndpoint(dst, ip) {
 		if path, ok := vsphere.Between(s, "Path: (", ")"); ok {
 			ev.Add(fieldPath, path)
 		}
-	} else if rest := after(s, " the server "); rest != "" {
+		if name, ok := vsphere.Between(s, "Server: (", ")"); ok && name != ip {
+			vsphere.SetEndpoint(dst, name)
+		}
+		return true
+	}
+	if server, ok := vsphere.Between(s, "Server (", ")"); ok {
+		return vsphere.SetEndpoint(dst, server)
+	}
+	if rest := after(s, "ount server: "); rest != "" { // "Mount server: 10.0.0.9,10.0.0.10, port: 2049, path: /vol, ..."
+		server, _, _ := strings.Cut(rest, ",")
+		port, _, _ := strings.Cut(after(rest, "port: "), ",")
+		path, _, ok := strings.Cut(after(rest, "path: "), ",")
+		if !vsphere.SetEndpoint(dst, server) {
+			return false
+		}
+		dst.Port, _ = vsphere.ParsePort(port)
+		_, others, _ := strings.Cut(rest, ",")
+		for n := 0; n < maxServers && others != "" && others[0] != ' '; n++ { // the other ways to it
+			server, others, _ = strings.Cut(others, ",")
+			vsphere.AddIf(ev, vsphere.FieldAddress, server)
+		}
+		if ok {
+			ev.Add(fieldMountPoint, path)
+		}
+		return true
+	}
+	if rest := after(s, " the server "); rest != "" {
 		server, rest := vsphere.Word(rest)
-		if !vsphere.SetEndpoint(&dst, server) {
+		if !vsphere.SetEndpoint(dst, server) {
 			return false
 		}
 		if path, _, ok := strings.Cut(after(rest, "mount point "), ","); ok {
 			ev.Add(fieldMountPoint, path)
 		}
-	} else if rest := after(s, "NFS mount "); rest != "" {
-		server, path, ok := strings.Cut(rest, ":/")
-		if !ok || !vsphere.SetEndpoint(&dst, server) {
-			return false
-		}
-		path, _ = vsphere.Word(path)
-		ev.Add(fieldMountPoint, "/"+path)
-	} else if !rpcAddress(after(s, " IP "), &dst) {
-		return false
+		return true
 	}
-	ev.Class, ev.Activity = event.NetworkActivity, nfsActivity(s)
-	ev.Src, ev.Dst, ev.Direction = vsphere.DeviceEndpoint(ev), dst, event.DirectionOutbound
-	return true
+	if rest := after(s, " mount "); rest != "" || strings.HasPrefix(s, "mount ") {
+		if rest == "" {
+			rest = s[len("mount "):]
+		}
+		server, path, ok := strings.Cut(rest, ":/")
+		if ok && strings.IndexByte(server, ' ') < 0 && vsphere.SetEndpoint(dst, server) {
+			path, _ = vsphere.Word(path)
+			ev.Add(fieldMountPoint, "/"+strings.TrimRight(path, ":,;"))
+			return true
+		}
+	}
+	return rpcAddress(after(s, " IP "), dst)
 }
 
 // rpcAddress reads a universal address of RFC 5665, "10.0.0.9.8.1": the last
@@ -346,11 +471,11 @@ func cutNumber(s string) (rest string, n uint64, ok bool) {
 
 func nfsActivity(s string) event.Activity {
 	switch {
-	case strings.Contains(s, "Lost connection"):
+	case strings.Contains(s, "ost connection"), strings.Contains(s, "disconnected"):
 		return event.NetworkClose
-	case strings.Contains(s, "ailed"), strings.Contains(s, "abort"):
+	case strings.Contains(s, "ailed"), strings.Contains(s, "abort"), strings.Contains(s, "annot "):
 		return event.NetworkFail
-	case strings.Contains(s, "Restored"), strings.Contains(s, "(mount)"):
+	case strings.Contains(s, "Restored"), strings.Contains(s, "estored connection"), strings.Contains(s, "mount)"), strings.Contains(s, "status: Success"):
 		return event.NetworkOpen
 	}
 	return event.ActivityOther

@@ -49,7 +49,7 @@ func observation(id, text string, ev *event.Event) {
 	case strings.HasPrefix(id, "esx.problem."), strings.HasPrefix(id, "vob.") && strings.HasSuffix(id, "failed"):
 		ev.Severity = max(ev.Severity, event.SeverityMedium)
 	}
-	known := lockout(id, text, ev) || loghost(id, text, ev) || vsphere.RecognizeEventText(text, ev)
+	known := lockout(id, text, ev) || loghost(id, text, ev) || nfsArguments(id, text, ev) || vsphere.RecognizeEventText(text, ev)
 	switch {
 	case known && ev.Class != event.APIActivity:
 	case !known && fellBack(text, ev):
@@ -66,6 +66,7 @@ func observation(id, text string, ev *event.Event) {
 
 // fellBack says that the words of an observation made it a connection.
 func fellBack(text string, ev *event.Event) bool {
+	hardware(text, ev)
 	vsphere.Fallback(text, ev)
 	return ev.Class != event.BaseEvent
 }
@@ -103,6 +104,32 @@ func loghost(id, text string, ev *event.Event) bool {
 	ev.Src, ev.Direction = vsphere.DeviceEndpoint(ev), event.DirectionOutbound
 	if strings.HasSuffix(id, "success") || strings.HasSuffix(id, "recovered") {
 		ev.Activity, ev.Status = event.NetworkOpen, event.StatusSuccess
+	}
+	return true
+}
+
+// nfsArguments takes an NFS observation that is only its arguments:
+// "[esx.problem.vmfs.nfs.server.disconnect] 10.0.0.9 /vol 1fe3-... ds1".
+func nfsArguments(id, text string, ev *event.Event) bool {
+	if !strings.Contains(id, ".nfs.") {
+		return false
+	}
+	server, rest := vsphere.Word(text)
+	var dst event.Endpoint
+	if !strings.HasPrefix(rest, "/") || !vsphere.SetEndpoint(&dst, server) {
+		return false
+	}
+	path, _ := vsphere.Word(rest)
+	ev.Add(fieldMountPoint, path)
+	ev.Class, ev.Activity = event.NetworkActivity, event.ActivityOther
+	ev.Src, ev.Dst, ev.Direction = vsphere.DeviceEndpoint(ev), dst, event.DirectionOutbound
+	switch {
+	case strings.HasSuffix(id, "disconnect"):
+		ev.Activity = event.NetworkClose
+	case strings.HasSuffix(id, "restored"):
+		ev.Activity, ev.Status = event.NetworkOpen, event.StatusSuccess
+	case strings.Contains(id, "fail"), strings.Contains(id, "error"), strings.Contains(id, "denied"):
+		ev.Activity, ev.Status = event.NetworkFail, event.StatusFailure
 	}
 	return true
 }

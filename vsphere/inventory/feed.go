@@ -88,13 +88,18 @@ func filterSpec(v types.ManagedObjectReference, fields *types.ManagedObjectRefer
 const pageSize = 250
 
 // callGrace is what a call may take beyond the time that the server was asked
-// to wait. A connection that died without a word would block for ever.
-const callGrace = 30 * time.Second
+// to wait. A connection that died without a word would block for ever. In a
+// full read it is readGrace: a busy server with tens of thousands of VMs takes
+// minutes until the first page, and to ask anew would only begin that again.
+const (
+	callGrace = 30 * time.Second
+	readGrace = 5 * time.Minute
+)
 
 // next waits for updates. A nil set is an answer too: nothing has changed.
-func (f *feed) next(ctx context.Context) (*types.UpdateSet, error) {
+func (f *feed) next(ctx context.Context, grace time.Duration) (*types.UpdateSet, error) {
 	wait := f.loop.inv.waitFor
-	ctx, cancel := context.WithTimeout(ctx, wait+callGrace)
+	ctx, cancel := context.WithTimeout(ctx, wait+grace)
 	defer cancel()
 	seconds := int32(wait / time.Second)
 	res, err := methods.WaitForUpdatesEx(ctx, f.vim, &types.WaitForUpdatesEx{
@@ -122,7 +127,7 @@ func (f *feed) sync(ctx context.Context) error {
 	l.begin()
 	l.inv.mu.Unlock()
 	for more := true; more; {
-		set, err := f.next(ctx)
+		set, err := f.next(ctx, readGrace)
 		if err != nil {
 			return err
 		}
@@ -167,7 +172,7 @@ func (s *source) since() int64 {
 
 // poll waits for changes once, and publishes them.
 func (f *feed) poll(ctx context.Context) error {
-	set, err := f.next(ctx)
+	set, err := f.next(ctx, callGrace)
 	if err != nil {
 		return err
 	}

@@ -326,6 +326,13 @@ func (r *running) named(name string) *event.VM {
 }
 
 func TestMain(m *testing.M) {
+	if vms := os.Getenv(asVCenter); vms != "" {
+		if err := serveVCenter(vms); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	goleak.VerifyTestMain(m,
 		// The simulator's own, one for each server that was started.
 		goleak.IgnoreTopFunction("github.com/vmware/govmomi/simulator.(*SessionManager).expireSessions"),

@@ -100,7 +100,12 @@ func (f *forwarded) describe(ev *event.Event) {
 	ev.Add(fieldEventType, f.kind)
 	vsphere.AddIf(ev, fieldChainID, f.chain)
 	ev.Severity = eventSeverity(f.severity)
-	if !vsphere.RecognizeEventText(f.text, ev) {
+	switch known := vsphere.RecognizeEventText(f.text, ev); {
+	case known && (ev.Class == event.SSHActivity || ev.Service == "ssh" || strings.HasPrefix(f.text, "Remote access for ESXi")):
+		ev.Dst = event.Endpoint{} // a host, which the event does not name
+	case known:
+	case f.general() && vsphere.RecognizeLogin(f.text, ev):
+	default:
 		ev.Class, ev.Service = event.APIActivity, ev.LogName
 		ev.Activity = activityOf(f.name())
 		vsphere.SetUser(ev, f.user)
@@ -166,7 +171,8 @@ func (f *forwarded) known(ev *event.Event) {
 	case "BadUsernameSessionEvent", "NoAccessUserEvent", "UserLoginSessionEvent", "UserLogoutSessionEvent",
 		"AlreadyAuthenticatedSessionEvent", "InvalidLoginEvent":
 		f.session(ev)
-	case "GeneralHostWarningEvent":
+	case "GeneralHostWarningEvent", "GeneralHostInfoEvent", "GeneralHostErrorEvent":
+		issue(f.text, ev)
 		if !lostMessages(f.text, ev) {
 			vsphere.Fallback(f.text, ev)
 		}
@@ -176,10 +182,11 @@ func (f *forwarded) known(ev *event.Event) {
 	case "GeneralUserEvent":
 		vsphere.AddIf(ev, fieldNote, note(f.text))
 		vsphere.Fallback(f.text, ev)
-	case "AlarmActionTriggeredEvent", "AlarmStatusChangedEvent", "AlarmSnmpCompletedEvent", "AlarmEmailCompletedEvent",
-		"AlarmScriptCompleteEvent", "AlarmAcknowledgedEvent", "AlarmClearedEvent":
-		alarm(f.text, ev)
 	default:
+		if strings.HasPrefix(f.name(), "Alarm") {
+			alarm(f.text, ev)
+			return
+		}
 		f.object(ev)
 	}
 }
@@ -194,9 +201,23 @@ func note(text string) string {
 	return text[:min(len(text), maxNote)]
 }
 
+// issue: "Issue detected on HOST in DC: TEXT", "Error detected on HOST in DC:
+// TEXT".
+func issue(text string, ev *event.Event) {
+	where, ok := vsphere.Between(text, " detected on ", ": ")
+	if !ok {
+		return
+	}
+	if host, dc, ok := strings.Cut(where, " in "); ok {
+		ev.Resource = host
+		vsphere.AddIf(ev, vsphere.FieldHost, host)
+		vsphere.AddIf(ev, vsphere.FieldDatacenter, dc)
+	}
+}
+
 // alarm: "Alarm 'A' on ENTITY triggered an action", "Alarm 'A' on ENTITY
 // changed from Green to Red", "Alarm 'A': an SNMP trap for entity ENTITY was
-// sent".
+// sent", "Manually cleared alarm 'A' on ENTITY from Red".
 func alarm(text string, ev *event.Event) {
 	_, rest, _ := strings.Cut(text, "'")
 	name, rest, ok := strings.Cut(rest, "'")
@@ -206,7 +227,7 @@ func alarm(text string, ev *event.Event) {
 	ev.Add(fieldAlarm, name)
 	entity := ""
 	if on, ok := strings.CutPrefix(rest, " on "); ok {
-		entity = cutAny(on, " triggered ", " changed ", " is ", " has ")
+		entity = cutAny(strings.TrimPrefix(on, "entity "), " triggered ", " changed ", " is ", " has ", " from ", " sent ", " cannot ", " ran ", " did ")
 	} else if _, of, ok := strings.Cut(rest, " entity "); ok {
 		entity = cutAny(of, " was ", " has ", " failed")
 	}
@@ -239,11 +260,10 @@ func (f *forwarded) session(ev *event.Event) {
 // object finds the VM, and the host, in "... VM on HOST in DC ..." of the Vm
 // types, and the host in the Host types: "Host esx01 in DC is connected".
 func (f *forwarded) object(ev *event.Event) {
-	if rest, ok := strings.CutPrefix(f.text, "Host "); ok {
+	if rest, ok := strings.CutPrefix(f.text, "Host "); ok && !f.general() {
 		host, _ := vsphere.Word(rest)
 		ev.Resource = host
 		ev.Add(vsphere.FieldHost, host)
-		return
 	}
 	if !strings.HasPrefix(f.name(), "Vm") {
 		vsphere.Fallback(f.text, ev)
@@ -251,8 +271,8 @@ func (f *forwarded) object(ev *event.Event) {
 	}
 	for _, opening := range [...]string{"Virtual machine ", "Migrating ", "Cloning ", "Relocating ", "Renamed ", "Migration of virtual machine "} {
 		if rest, ok := strings.CutPrefix(f.text, opening); ok {
-			vsphere.SetVM(ev, cutAny(rest, " on ", " from ", " to ", " in ", " has "))
-			return
+			vsphere.SetVM(ev, cutAny(rest, " on ", " from ", " to ", " in ", " has ", " is ", " off "))
+			break
 		}
 	}
 	vsphere.Fallback(f.text, ev)

@@ -22,7 +22,9 @@ func websso(m *syslog.Message, ev *event.Event) bool {
 	vsphere.Logon(ev, ssoActivity(kind), ssoStatus(kind), "sso")
 	ev.Message = jsonString(text, "description")
 	ev.Add(fieldEventType, kind)
-	vsphere.SetUser(ev, jsonString(text, "user"))
+	if user := jsonString(text, "user"); user != "n/a" {
+		vsphere.SetUser(ev, user)
+	}
 	client, _, _ := strings.Cut(jsonString(text, "client"), ",")
 	vsphere.SetEndpoint(&ev.Src, client)
 	return true

@@ -30,6 +30,9 @@ func tomcat(m *syslog.Message, ev *event.Event) bool {
 	ev.Class, ev.Activity, ev.URL = event.HTTPActivity, vsphere.MethodActivity(method), path
 	ev.Direction, ev.Protocol, ev.Message = event.DirectionInbound, vsphere.ProtocolTCP, ""
 	ev.Dst = vsphere.DeviceEndpoint(ev)
+	if ev.Dst.IsZero() { // the record says at least that it is here
+		ev.Dst.Hostname = "localhost"
+	}
 	ev.Dst.Port, _ = vsphere.ParsePort(port)
 	vsphere.SetHTTP(ev, method, version, status)
 	if n, ok := vsphere.Between(response, "- ", " bytes"); ok {

@@ -26,6 +26,7 @@ func Recognizers() map[string]vsphere.Recognizer {
 		"vsan-health", "content-library", "vsphere-ui", "api", "analytics", "statsmonitor", "perfcharts", "vdtc")
 	put(vsphere.RecognizerFunc(appliance), "applmgmt", "applmgmt-audit", "vherd", "vmon", "vmcad", "vmdird", "vmafdd",
 		"rbd", "pod")
+	put(vsphere.RecognizerFunc(postgres), "postgres", "postgresql", "vpostgres", "vmware-vpostgres")
 	put(vsphere.RecognizerFunc(tomcat), "tomcat", "vpxd-svcs-access", "vsphere-ui-access", "localhost_access")
 	return all
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vegress/vegress/event"
+	"github.com/vegress/vegress/forward"
 	"github.com/vegress/vegress/simulator"
 )
 
@@ -100,7 +101,7 @@ func checkScrapes(t *testing.T, s *service, last account) account {
 // mostInFlight bounds the records within a service: what waits in the queues,
 // in a connection's hands, in open packs, and for acknowledgements.
 func mostInFlight(s *service) int64 {
-	const window, perPack, connections, classes = 256, 500, 64, 16
+	const window, perPack, connections, classes = 256, forward.PackEvents, 64, 16
 	shards := len(s.collector.shards)
 	return int64(shards*(queueLength+1)*maxParcel + connections*maxParcel + shards*classes*perPack + window*perPack)
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -62,7 +63,9 @@ type App struct {
 	admin     net.Listener   // nil: none
 
 	health   health
-	stopped  bool // the shards' queues are closed; guarded by collector.gate
+	starting atomic.Bool   // until the inventory answers, or was waited for
+	partial  chan struct{} // closed: some vCenters will not be read, the others are
+	stopped  bool          // the shards' queues are closed; guarded by collector.gate
 	cleanups []cleanup
 }
 
@@ -80,8 +83,9 @@ const stopTimeout = 30 * time.Second
 func New(ctx context.Context, o Options) (*App, error) {
 	a := &App{
 		config: o.Config, log: o.Logger, level: cmp.Or(o.Level, new(slog.LevelVar)), clock: clock{of: o.Clock},
-		stopWithin: cmp.Or(o.StopWithin, stopTimeout), pieceWait: o.PieceWait,
+		stopWithin: cmp.Or(o.StopWithin, stopTimeout), pieceWait: o.PieceWait, partial: make(chan struct{}),
 	}
+	a.starting.Store(true)
 	for _, build := range []func(context.Context) error{a.openStore, a.openInventory, a.openPipeline, a.openListeners} {
 		if err := build(ctx); err != nil {
 			return nil, errors.Join(err, a.stop())

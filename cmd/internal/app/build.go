@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -29,6 +31,9 @@ const (
 // openStore starts the embedded NATS server, with its streams, and the
 // publisher into them.
 func (a *App) openStore(ctx context.Context) error {
+	if err := os.MkdirAll(a.config.DataDir, 0o700); err != nil {
+		return fmt.Errorf("data_dir: %w (name a folder that this user may write to)", err)
+	}
 	opts := a.config.Forward.Broker
 	opts.StoreDir = filepath.Join(a.config.DataDir, "nats")
 	opts.ServerName = "vegress-" + event.Slug(a.config.Collector)
@@ -98,7 +103,7 @@ func (a *App) openInventory(context.Context) error {
 		Roles:        a.config.Roles,
 		SnapshotFile: filepath.Join(a.config.DataDir, snapshotName),
 		UserAgent:    "vegress/" + buildVersion(),
-		Logger:       a.log,
+		Logger:       slog.New(startLog{a.log.Handler(), &a.starting}),
 	})
 	return err
 }

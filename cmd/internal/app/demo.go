@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,7 +40,8 @@ func newDemoCommand(std Streams) *cobra.Command {
 it, and lets the hosts send one night of syslog over UDP, TCP and TLS in a few
 seconds: honest backups and patches, and some stories that should be found.
 Findings are read back from NATS as any consumer would. It ends with a table of
-what was found and what was missed; exit code 1 when the two differ.`,
+what was found and what was missed; exit code 1 when something was missed or
+found in error, or when Ctrl-C came before the end.`,
 		Example: `  vegress demo
   vegress demo --for 1m --keep
   vegress demo --json | tail -n 1 | jq .summary
@@ -48,7 +51,7 @@ what was found and what was missed; exit code 1 when the two differ.`,
 			if flags.duration < shortestDemo {
 				return usage(fmt.Errorf("--for is %s: a night needs %s at least", flags.duration, shortestDemo))
 			}
-			return demo(cmd.Context(), std, flags)
+			return demoTo(cmd.Context(), std, flags)
 		},
 	}
 	f := cmd.Flags()
@@ -60,6 +63,36 @@ what was found and what was missed; exit code 1 when the two differ.`,
 	f.StringVar(&flags.username, "username", "user", "account on that vcsim")
 	f.StringVar(&flags.password, "password", "pass", "its password")
 	return cmd
+}
+
+// demoTo ends the demo when nobody reads it any more, as in vegress demo | head:
+// quietly, but not before it has cleaned up.
+func demoTo(ctx context.Context, std Streams, flags demoFlags) error {
+	signal.Ignore(syscall.SIGPIPE)
+	defer signal.Reset(syscall.SIGPIPE)
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	std.Out = watched{std.Out, end}
+	err := demo(ctx, std, flags)
+	if unread := (said{}); errors.As(context.Cause(ctx), &unread) {
+		return unread
+	}
+	return err
+}
+
+// watched is an output; what cannot be written ends the command.
+type watched struct {
+	io.Writer
+	end context.CancelCauseFunc
+}
+
+// Write is for package io.
+func (w watched) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	if err != nil {
+		w.end(said{fmt.Errorf("write output: %w", err)})
+	}
+	return n, err
 }
 
 // shortestDemo is the least time for a night: in less, senders overtake each

@@ -11,7 +11,7 @@ import (
 // TestDemo runs the main job: every story is found, nothing honest is, every
 // line is accounted for, and what consumers get is valid OCSF.
 func TestDemo(t *testing.T) {
-	got := command(t, "demo", "--for", "2s", "--json")
+	got := command(t, "demo", "--for", "4s", "--json")
 	if got.code != exitOK {
 		t.Fatalf("exit code %d:\n%s\n%s", got.code, got.err, got.out)
 	}
@@ -27,6 +27,11 @@ func TestDemo(t *testing.T) {
 	if s.Sent == 0 || s.Received != s.Sent || s.Received != s.Forwarded+s.Joined+sum(s.Dropped) || s.Joined == 0 {
 		t.Errorf("the account does not add up: %+v", s)
 	}
+	// Whoever asked the resolver has a name of its own for where it went, also
+	// behind an alias.
+	if n := strings.Count(got.out, "(name by dns)"); n < 3 || strings.Contains(got.out, "(name by dns_shared") {
+		t.Errorf("%d names by the client's own question, or some by others'", n)
+	}
 	valid := eventtest.New(t)
 	for _, line := range lines[:len(lines)-1] {
 		if err := valid.Validate([]byte(line)); err != nil {
@@ -37,7 +42,7 @@ func TestDemo(t *testing.T) {
 
 // TestDemoForPeople shows the findings as they come and the table at the end.
 func TestDemoForPeople(t *testing.T) {
-	got := command(t, "demo", "--for", "1s", "--seed", "7")
+	got := command(t, "demo", "--for", "3s", "--seed", "7")
 	if got.code != exitOK {
 		t.Fatalf("exit code %d:\n%s\n%s", got.code, got.err, got.out)
 	}

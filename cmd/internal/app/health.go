@@ -43,14 +43,20 @@ func (a *App) handler() http.Handler {
 	return mux
 }
 
-// answer says ok, or why not, with the account of all records.
+// answer says ok, or why not, with the account of all records. A vCenter that
+// is away makes it degraded: what comes in is taken and stored all the same,
+// and whoever restarted the service for it would only log in once more.
 func (a *App) answer(w http.ResponseWriter, err error) {
 	body := struct {
-		Status  string  `json:"status"`
-		Error   string  `json:"error,omitempty"`
-		Records account `json:"records"`
-	}{Status: "ok", Records: a.account()}
+		Status   string   `json:"status"`
+		Error    string   `json:"error,omitempty"`
+		Warnings []string `json:"warnings,omitempty"`
+		Records  account  `json:"records"`
+	}{Status: "ok", Warnings: a.ailing(), Records: a.account()}
 	code := http.StatusOK
+	if len(body.Warnings) > 0 {
+		body.Status = "degraded"
+	}
 	if err != nil {
 		body.Status, body.Error, code = "failing", err.Error(), http.StatusServiceUnavailable
 	}

@@ -50,7 +50,7 @@ comes from --password-file or from VEGRESS_VCENTER_<NAME>_PASSWORD.`,
 	f.StringVar(&flags.vcenter.Username, "username", "", "account with the Read-only role")
 	f.StringVar(&flags.vcenter.PasswordFile, "password-file", "", "`file` with its password")
 	f.StringVar(&flags.vcenter.CAFile, "ca-file", "", "PEM `file` with the certificates to trust")
-	f.StringVar(&flags.vcenter.Thumbprint, "thumbprint", "", "SHA-256 of the server's certificate, instead of --ca-file")
+	f.StringVar(&flags.vcenter.Thumbprint, "thumbprint", "", "SHA-256 or SHA-1 of the server's certificate, instead of --ca-file")
 	f.DurationVar(&flags.timeout, "timeout", 5*time.Minute, "give up after this time")
 	group(cmd)
 	cmd.AddCommand(export)

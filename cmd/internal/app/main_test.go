@@ -144,7 +144,9 @@ func start(t *testing.T, config configs.Config) *service {
 // startWith is start with more options than a configuration.
 func startWith(t *testing.T, o Options) *service {
 	t.Helper()
-	o.Logger = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
 	a, err := New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -343,7 +343,8 @@ func (m metrics) uplink(s scrape) {
 	s.counter("uplink_resent_total", "Messages sent again.", float64(st.Resent))
 	s.counter("uplink_lost_total", "Messages that the ring removed before they were copied.", float64(st.Lost))
 	s.counter("uplink_foreign_total", "Messages left out because no vegress published them.", float64(st.Foreign))
+	s.counter("uplink_denied_total", "Messages and requests that the far user has no right to.", float64(st.Denied))
 	s.counter("uplink_refused_total", "Messages that the far server refused for good.", float64(st.Refused))
 	s.gauge("uplink_waiting_messages", "Messages still to be copied.", float64(st.Waiting))
-	s.gauge("uplink_oldest_seconds", "How long ago the oldest message in flight was read.", st.Oldest.Seconds())
+	s.gauge("uplink_oldest_seconds", "How long ago the oldest of them was stored here.", st.Oldest.Seconds())
 }

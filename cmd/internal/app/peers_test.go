@@ -162,7 +162,7 @@ func runPeer(b *testing.B, cmd *exec.Cmd) {
 
 // benchmarkPeer sends the lines and reports what the process used for them.
 func benchmarkPeer(b *testing.B, pid int, addr string, connections int, finish func()) {
-	cpu := cpuTime(b, pid)
+	before := cpuTime(b, pid)
 	began := time.Now()
 	b.ResetTimer()
 	sent, err := simulator.Load(b.Context(), simulator.LoadOptions{
@@ -174,8 +174,7 @@ func benchmarkPeer(b *testing.B, pid int, addr string, connections int, finish f
 	took := time.Since(began)
 	finish()
 	b.StopTimer()
-	used := cpuTime(b, pid) - cpu
-	b.ReportMetric(float64(used.Nanoseconds())/1e3/float64(sent.Records), "cpu-us/line")
+	reportCPU(b, pid, before, sent.Records)
 	b.ReportMetric(float64(sent.Records)/took.Seconds(), "lines/s")
 	b.ReportMetric(peakMemory(b, pid), "peak-MB")
 }

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"maps"
 	"sync"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/vegress/vegress/syslog/server"
 	"github.com/vegress/vegress/vsphere"
 	"github.com/vegress/vegress/vsphere/esxi"
+	"github.com/vegress/vegress/vsphere/proxy"
 	"github.com/vegress/vegress/vsphere/resolver"
 	"github.com/vegress/vegress/vsphere/vcenter"
 )
@@ -44,11 +44,10 @@ func newCollector(shards []*shard, enrich func(*event.Event), maxSkew time.Durat
 	return &collector{decoder: newDecoder(vsphere.Options{MaxSkew: maxSkew}), enrich: enrich, shards: shards, clock: c}
 }
 
-// newDecoder knows the programs of hosts, of vCenter and of DNS resolvers.
+// newDecoder knows the programs of hosts, of vCenter, of DNS resolvers and of
+// HTTP proxies.
 func newDecoder(o vsphere.Options) *vsphere.Decoder {
-	programs := esxi.Recognizers()
-	maps.Copy(programs, vcenter.Recognizers())
-	maps.Copy(programs, resolver.Recognizers())
+	programs := vsphere.Programs(esxi.Recognizers(), vcenter.Recognizers(), resolver.Recognizers(), proxy.Recognizers())
 	return vsphere.NewDecoder(programs, o)
 }
 

@@ -2,6 +2,8 @@ package app
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/evidence"
@@ -29,5 +31,46 @@ func compile(c *configs.Config) (*policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the catalogue of web services: %w", err)
 	}
+	if wrong := unlisted(c, services); len(wrong) > 0 {
+		return nil, wrong
+	}
 	return &policy{egress: judge, evidence: c.Evidence, catalogue: services, roles: c.Roles}, nil
+}
+
+// unlisted finds destinations that are a category or a service which the
+// catalogue does not have: they would justify nothing, and say so nowhere.
+func unlisted(c *configs.Config, known *webservice.Catalogue) (all configs.Faults) {
+	names := map[string][]string{}
+	for _, s := range known.Services() {
+		names["category"] = append(names["category"], s.Category)
+		names["service"] = append(names["service"], s.Name)
+	}
+	for _, list := range names {
+		slices.Sort(list)
+	}
+	names["category"] = slices.Compact(names["category"])
+	for i, j := range c.Egress.Justifications {
+		for _, d := range j.Destinations {
+			kind, name, _ := strings.Cut(d, ":")
+			list, ok := names[kind]
+			if name = strings.TrimSpace(name); !ok || name == "" || slices.ContainsFunc(list, sameAs(name)) {
+				continue
+			}
+			reason := fmt.Sprintf("the catalogue has no such %s%s", kind, configs.DidYouMean(name, list))
+			if kind == "category" {
+				reason += "; categories are " + strings.Join(list, ", ")
+			}
+			all = append(all, configs.Fault{
+				Key: fmt.Sprintf("justifications[%d].destinations", i), Value: fmt.Sprintf("%q", d),
+				Reason: fmt.Sprintf("%s (justification %q)", reason, j.Name),
+			})
+		}
+	}
+	return c.Place(all)
+}
+
+// sameAs finds a name of a service or a category as a justification does.
+func sameAs(name string) func(string) bool {
+	folded := egress.Fold(name)
+	return func(other string) bool { return egress.Fold(other) == folded }
 }

@@ -161,3 +161,25 @@ func TestCommandsIn(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentedReload: docs/configuration.md says of each key whether a reload
+// puts it in force, and of those that it does not, reload.go warns.
+func TestDocumentedReload(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := testConfig(t, write(t, "c.yaml", "vcenters: [{name: a, url: \"https://a\", username: u}]\n"), nil)
+	restart := new(App).restartKeys(&config)
+	row := regexp.MustCompile("(?m)^\\| `([a-z_.]+)`.* \\| (yes|no) \\|$")
+	keys := row.FindAllStringSubmatch(string(text), -1)
+	for _, key := range keys {
+		kept := slices.ContainsFunc(restart, func(k string) bool { return key[1] == k || strings.HasPrefix(key[1], k+".") })
+		if inVCenter := !strings.Contains(key[1], ".") && !slices.Contains([]string{"data_dir", "collector", "max_skew"}, key[1]); !inVCenter && kept != (key[2] == "no") {
+			t.Errorf("reload of %s: the page says %s; needs a restart: %t", key[1], key[2], kept)
+		}
+	}
+	if len(keys) < 40 {
+		t.Errorf("only %d keys found", len(keys))
+	}
+}

@@ -22,7 +22,7 @@ func (a *App) reloadAt(ctx context.Context, signals <-chan os.Signal, load func(
 			err = a.reload(config)
 		}
 		if err != nil {
-			a.log.Error("reload refused: nothing has changed", "error", err)
+			a.log.Error("reload refused: nothing has changed", "error", oneLine(err))
 			continue
 		}
 		a.log.Info("reloaded", "roles", len(config.Roles), "justifications", len(config.Egress.Justifications))

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,7 +27,8 @@ func newReplayCommand(std Streams) *cobra.Command {
 unpacked), or with --source ipfix exported flows: messages of IPFIX or NetFlow 9
 as they were sent, or a packet capture (pcap, pcapng) of them. It writes what the service would have forwarded: events and findings
 as OCSF JSON, one object a line, in the order of the input. A summary goes to
-standard error. The same input gives the same bytes, always.`,
+standard error. The same input gives the same bytes, always. Ctrl-C ends it with
+what it has so far, and exit code 1.`,
 		Example: `  vegress replay esx01.log
   vegress replay --inventory inventory.json --config vegress.yaml *.log.gz
   vegress replay --source ipfix --inventory inventory.json flows.pcap
@@ -69,7 +71,7 @@ func replay(ctx context.Context, std Streams, flags replayFlags, files []string)
 	}
 	for _, file := range files {
 		if err := r.file(ctx, std.In, file, reference); err != nil {
-			return err
+			return errors.Join(err, r.out.Flush()) // whole lines, as far as it came
 		}
 	}
 	if err := r.finish(); err != nil {

@@ -91,7 +91,7 @@ func newReplayer(out io.Writer, flags replayFlags) (*replayer, error) {
 
 // file runs the pipeline over one file.
 func (r *replayer) file(ctx context.Context, stdin io.Reader, name string, reference time.Time) error {
-	in, modified, err := openInput(stdin, name)
+	in, modified, err := openInput(ctx, stdin, name)
 	if err != nil {
 		return err
 	}
@@ -114,38 +114,63 @@ func (r *replayer) file(ctx context.Context, stdin io.Reader, name string, refer
 	return nil
 }
 
-// openInput opens a file or standard input, and unpacks gzip.
-func openInput(stdin io.Reader, name string) (in io.ReadCloser, modified time.Time, err error) {
-	in, modified = io.NopCloser(stdin), time.Now()
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, modified, fmt.Errorf("open input: %w", err)
-		}
-		info, err := file.Stat()
-		if err == nil && info.IsDir() {
-			err = fmt.Errorf("open input %s: is a folder; name the files in it", name)
-		}
-		if err != nil {
-			return nil, modified, errors.Join(err, file.Close())
-		}
-		in, modified = file, info.ModTime()
+// openInput opens a file or standard input, and unpacks gzip. When ctx ends, it
+// is closed, also where nobody writes into the pipe that is read.
+func openInput(ctx context.Context, stdin io.Reader, name string) (in io.ReadCloser, modified time.Time, err error) {
+	raw, modified, err := openRaw(stdin, name)
+	if err != nil {
+		return nil, modified, err
 	}
-	buffered := bufio.NewReaderSize(in, 1<<16)
-	if magic, _ := buffered.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		unpacked, err := gzip.NewReader(buffered)
-		if err != nil {
-			return nil, modified, errors.Join(fmt.Errorf("unpack %s: %w", name, err), in.Close())
-		}
-		return struct {
-			io.Reader
-			io.Closer
-		}{unpacked, in}, modified, nil
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
+	end := closer(func() error { stop(); return raw.Close() })
+	buffered := bufio.NewReaderSize(raw, 1<<16)
+	if magic, _ := buffered.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		return input{buffered, end}, modified, nil
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{buffered, in}, modified, nil
+	unpacked, err := gzip.NewReader(buffered)
+	if err != nil {
+		return nil, modified, errors.Join(fmt.Errorf("unpack %s: %w", name, err), end())
+	}
+	return input{unpacked, end}, modified, nil
+}
+
+type input struct {
+	io.Reader
+	io.Closer
+}
+
+type closer func() error
+
+// Close is for package io.
+func (c closer) Close() error { return c() }
+
+func openRaw(stdin io.Reader, name string) (in io.ReadCloser, modified time.Time, err error) {
+	if name == "-" {
+		return closable(stdin), time.Now(), nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, modified, fmt.Errorf("open input: %w", err)
+	}
+	info, err := file.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("open input %s: is a folder; name the files in it", name)
+	}
+	if err != nil {
+		return nil, modified, errors.Join(err, file.Close())
+	}
+	return file, info.ModTime(), nil
+}
+
+// closable is standard input with a Close that ends a Read, which that of a
+// terminal does not.
+func closable(stdin io.Reader) io.ReadCloser {
+	out, in := io.Pipe()
+	go func() { // ends with its next Read at the latest
+		_, err := io.CopyBuffer(in, stdin, make([]byte, 1<<16))
+		in.CloseWithError(err)
+	}()
+	return out
 }
 
 // records frames in as a stream is framed, and runs each record through.
@@ -165,12 +190,12 @@ func (r *replayer) records(ctx context.Context, in io.Reader) error {
 		case errors.Is(err, io.EOF):
 			r.take(scanner.Rest(frames[:0]))
 			return r.failed
+		case ctx.Err() != nil:
+			return ctx.Err()
 		case err != nil:
 			return err
 		case r.failed != nil:
 			return r.failed
-		case ctx.Err() != nil:
-			return ctx.Err()
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/vegress/vegress/configs"
 )
 
 // Exit codes of every subcommand.
@@ -54,13 +56,35 @@ func Main(ctx context.Context, args []string, std Streams) int {
 		fmt.Fprintln(std.Err, "vegress: interrupted")
 		return exitFailed
 	}
-	// One line, also when several things went wrong.
-	fmt.Fprintf(std.Err, "vegress: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+	complain(std.Err, err)
 	if errors.As(err, &usageError{}) {
 		return exitUsage
 	}
 	return exitFailed
 }
+
+// complain says what went wrong: a line for each fault of a configuration, else
+// one line, also when several things went wrong.
+func complain(to io.Writer, err error) {
+	var faults configs.Faults
+	switch {
+	case errors.As(err, &said{}):
+	case errors.As(err, &faults):
+		for _, one := range faults {
+			fmt.Fprintf(to, "vegress: %s\n", one)
+		}
+	default:
+		fmt.Fprintf(to, "vegress: %s\n", oneLine(err))
+	}
+}
+
+// oneLine is an error's text, all that is joined in it.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// said marks an error that the user has been told of.
+type said struct{ error }
+
+func (e said) Unwrap() error { return e.error }
 
 func newRoot(std Streams) *cobra.Command {
 	root := &cobra.Command{
@@ -69,7 +93,9 @@ func newRoot(std Streams) *cobra.Command {
 		Long: `vegress takes the syslog of ESXi hosts and vCenters, says which VM, host and
 role is behind each connection, finds external HTTP(S) that no backup, patch
 or admin work justifies (MITRE ATT&CK DET0425), and forwards events and
-findings to NATS JetStream, which it brings along.`,
+findings to NATS JetStream, which it brings along.
+
+Exit codes: 0 ok; 1 failed; 2 wrong usage or configuration.`,
 		Example: `  vegress demo                          # see all of it work, nothing to install
   vegress run                           # the service; point ESXi at port 1514
   vegress replay host.log               # the whole pipeline over a file
@@ -90,6 +116,7 @@ findings to NATS JetStream, which it brings along.`,
 		newDemoCommand(std),
 		newReplayCommand(std),
 		newTailCommand(std),
+		newExplainCommand(std),
 		newSimulateCommand(std),
 		newInventoryCommand(std),
 		newConfigCommand(std),

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -26,9 +27,11 @@ func newRunCommand(std Streams) *cobra.Command {
 		Long: `Run receives syslog, enriches, judges, and stores events and findings in the
 embedded NATS JetStream server. It works without a configuration file.
 
-SIGHUP reads the configuration again and puts roles, justifications, networks,
-catalogue and limits in force; a bad file changes nothing. SIGTERM drains and
-stops; a second one ends at once.`,
+SIGHUP reads the configuration again and puts in force what needs no restart:
+roles, justifications, networks, egress, business hours, catalogue, limits,
+allowed sources, the certificate of the listeners, and the log's level. A bad
+file changes nothing. SIGTERM and Ctrl-C drain and stop, with exit code 0; a
+second one ends at once.`,
 		Example: `  vegress run
   vegress run --config /etc/vegress/vegress.yaml
   vegress run --listen udp://:1514 --listen tcp://:1514 --data-dir /var/lib/vegress`,
@@ -67,13 +70,16 @@ func run(ctx context.Context, std Streams, load func() (configs.Config, error)) 
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectEvery)
 	}
-	config, err := load()
+	config, warnings, err := checked(load)
 	if err != nil {
-		return usage(err)
+		return err
 	}
 	log, level, err := newLogger(std.Err, config.Log)
 	if err != nil {
 		return usage(err)
+	}
+	for _, one := range warnings {
+		log.Warn("the configuration works, but look at this", "key", one.Key, "value", strings.Trim(one.Value, `"`), "reason", one.Reason)
 	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/vegress/vegress/event"
 )
 
 // directoryEvery is how far the bucket of VMs may be behind.
@@ -20,6 +18,7 @@ func (a *App) publishInventory(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	case <-a.inventory.Ready():
+	case <-a.partial:
 	}
 	tick := time.NewTicker(directoryEvery)
 	defer tick.Stop()
@@ -106,43 +105,4 @@ func (a *App) closeQueues() {
 	for _, s := range a.collector.shards {
 		close(s.in)
 	}
-}
-
-// awaitInventory holds the first line back until the inventory can answer, or
-// inventory.wait is over. A vCenter that refuses the login of a fresh
-// installation ends the start: every event would be judged without it.
-func (a *App) awaitInventory(ctx context.Context) error {
-	wait := time.NewTimer(a.config.Inventory.Wait)
-	defer wait.Stop()
-	look := time.NewTicker(100 * time.Millisecond)
-	defer look.Stop()
-	for {
-		select {
-		case <-a.inventory.Ready():
-			return nil
-		case <-ctx.Done():
-			return nil
-		case <-wait.C:
-			a.log.Warn("starting without an inventory: what comes before the first sync is judged unknown",
-				"waited", a.config.Inventory.Wait)
-			return nil
-		case <-look.C:
-			if err := a.refusedLogin(); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// refusedLogin is the error of a vCenter that was never read and cannot be
-// logged in to as it is configured. As a fault of the configuration it has the
-// exit code that a supervisor does not restart on: logging in again and again
-// would lock the account.
-func (a *App) refusedLogin() error {
-	for _, v := range a.inventory.Stats().VCenters {
-		if v.State == event.StateNever && v.LoginsRefused > 0 {
-			return usage(errors.New(v.LastError))
-		}
-	}
-	return nil
 }

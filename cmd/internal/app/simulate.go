@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -30,7 +32,8 @@ func newSimulateCommand(std Streams) *cobra.Command {
 		Short: "Send simulated ESXi and vCenter syslog to a collector",
 		Long: `Simulate writes the log lines of a vSphere estate to a syslog listener, to see
 it work or to measure it. It sends to the address that --target names and stops
-at --for, at --count, or at Ctrl-C.`,
+at --for, at --count, or at Ctrl-C, with exit code 0 when something was sent.
+Where nobody listens it tries for half a minute.`,
 		Example: `  vegress simulate --for 1m --rate 1000
   vegress simulate --target tcp://127.0.0.1:1514 --connections 8 --count 1000000
   vegress simulate --target udp://127.0.0.1:1514 --rate 10000 --for 30s --scenario firewall`,
@@ -62,13 +65,17 @@ func simulate(ctx context.Context, std Streams, flags *simulateFlags) error {
 	if flags.TLS, err = flags.tls(); err != nil {
 		return err
 	}
+	absent := flags.knock(ctx)
+	if absent != nil {
+		fmt.Fprintf(std.Err, "vegress: nobody takes lines at %s yet, is vegress run listening there? Trying on: %v\n", flags.Target, absent)
+	}
 	began := time.Now()
 	sent, err := simulator.Load(ctx, flags.LoadOptions)
 	took := time.Since(began)
 	if err != nil && sent.Records == 0 && sent.Errors == 0 {
 		return usage(err) // refused before anything was tried
 	}
-	if err == nil && sent.Records == 0 && sent.Errors > 0 {
+	if err == nil && sent.Records == 0 && (sent.Errors > 0 || absent != nil) {
 		err = fmt.Errorf("nothing was sent: nobody takes lines at %s (is vegress run listening there?)", flags.Target)
 	}
 	if flags.json {
@@ -80,6 +87,19 @@ func simulate(ctx context.Context, std Streams, flags *simulateFlags) error {
 	fmt.Fprintf(std.Out, "%d lines, %d bytes in %.1f s (%.0f lines/s), %d errors, %d in doubt\n",
 		sent.Records, sent.Bytes, took.Seconds(), float64(sent.Records)/took.Seconds(), sent.Errors, sent.InDoubt)
 	return err
+}
+
+// knock sees whether somebody listens. Over UDP nobody can tell.
+func (f *simulateFlags) knock(ctx context.Context) error {
+	u, err := url.Parse(f.Target)
+	if err != nil || u.Scheme != "tcp" && u.Scheme != "tls" || u.Port() == "" {
+		return nil // for Load to say
+	}
+	conn, err := (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 // check refuses numbers that mean nothing.

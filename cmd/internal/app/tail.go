@@ -14,69 +14,42 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
-	"github.com/vegress/vegress/configs"
 	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/forward"
 )
 
-// natsFlags say which NATS server a command reads.
-type natsFlags struct {
-	config      string
-	url         string
-	credentials string
-	caFile      string
-}
-
-func (f *natsFlags) register(cmd *cobra.Command) {
-	configFlag(cmd, &f.config)
-	cmd.Flags().StringVar(&f.url, "nats", "", "`URL` of the NATS server (default: the configured forward.listen); user:password@ goes before the host")
-	cmd.Flags().StringVar(&f.credentials, "credentials", "", "NATS credentials `file`")
-	cmd.Flags().StringVar(&f.caFile, "ca-file", "", "PEM `file` with the certificates to trust")
-}
-
-// dial connects to the server that the flags or the configuration name.
-func (f *natsFlags) dial(std Streams) (*nats.Conn, error) {
-	url := f.url
-	if url == "" {
-		config, err := configs.Load(f.config, nil)
-		if err != nil {
-			return nil, usage(err)
-		}
-		if url, err = listenURL(config.Forward.Broker.Listen); err != nil {
-			return nil, usage(err)
-		}
-	}
-	log, _, err := newLogger(std.Err, configs.Log{Level: "warn", Format: "text"})
-	if err != nil {
-		return nil, err
-	}
-	return forward.Dial(url, f.credentials, f.caFile, log)
-}
-
-func listenURL(listen string) (string, error) {
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return "", errors.New("forward.listen is empty: the service takes no clients; name a server with --nats")
-	}
-	if host == "" || host == "0.0.0.0" || host == "::" {
-		host = "127.0.0.1"
-	}
-	return "nats://" + net.JoinHostPort(host, port), nil
-}
-
 func newTailCommand(std Streams) *cobra.Command {
 	var flags natsFlags
+	var only tailFilter
 	var events, asJSON bool
 	var since time.Duration
 	cmd := &cobra.Command{
 		Use:   "tail",
 		Short: "Follow findings, or events, of a running service",
+		Long: `Tail shows findings as they are stored, or events with --events, until Ctrl-C
+(exit code 0). Without --since it begins with what comes from now on. While the
+server is away it waits, and then goes on where it was.
+
+Filters can be joined; all must fit. --match looks into the names and addresses
+of the machines at both ends, of the VMs and services behind them, and of the
+host that wrote the line.`,
 		Example: `  vegress tail
+  vegress tail --since 24h --severity high
   vegress tail --since 24h --json | jq .finding_info.title
-  vegress tail --events --nats nats://127.0.0.1:4222`,
+  vegress tail --events --verdict unjustified --match crm-app02
+  vegress tail --nats tls://reader:PASSWORD@vegress.example.com:4222 --ca-file ca.pem`,
 		Args: argCount(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			nc, err := flags.dial(std)
+			if since < 0 {
+				return usage(fmt.Errorf("--since is %s: must not be negative", since))
+			}
+			wanted, err := only.compile(events)
+			if err != nil {
+				return usage(err)
+			}
+			ctx, end := context.WithCancelCause(cmd.Context())
+			defer end(nil)
+			nc, err := flags.dial(std, end)
 			if err != nil {
 				return err
 			}
@@ -85,18 +58,20 @@ func newTailCommand(std Streams) *cobra.Command {
 			if since > 0 {
 				o.Since = time.Now().Add(-since)
 			}
-			return tail(cmd.Context(), std, nc, o, asJSON)
+			return tail(ctx, std, nc, o, wanted, asJSON)
 		},
 	}
 	flags.register(cmd)
 	cmd.Flags().BoolVar(&events, "events", false, "follow events instead of findings")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write OCSF JSON, one object a line")
-	cmd.Flags().DurationVar(&since, "since", 0, "begin with what was stored so long ago")
+	cmd.Flags().DurationVar(&since, "since", 0, "begin with what was stored so long ago, as 90m or 24h")
+	only.register(cmd)
 	return cmd
 }
 
-// tail writes what comes until ctx ends.
-func tail(ctx context.Context, std Streams, nc *nats.Conn, o forward.FollowOptions, asJSON bool) error {
+// tail writes what comes until ctx ends. The cause of that is an error, unless
+// it is the user's wish.
+func tail(ctx context.Context, std Streams, nc *nats.Conn, o forward.FollowOptions, wanted func([]byte) bool, asJSON bool) error {
 	show := findingsShown()
 	switch {
 	case asJSON:
@@ -104,23 +79,47 @@ func tail(ctx context.Context, std Streams, nc *nats.Conn, o forward.FollowOptio
 	case o.Events:
 		show = showEvent
 	}
-	out := bufio.NewWriter(std.Out)
-	away := false
-	for line, err := range forward.Follow(ctx, nc, o) {
-		if err != nil {
-			if !away { // once: it is tried again until it is back
-				fmt.Fprintf(std.Err, "vegress: reading from NATS at %s: %v; trying again\n", nc.ConnectedUrlRedacted(), err)
-			}
-			away = true
-			continue
+	server := nc.ConnectedUrlRedacted()
+	// Nobody waits for the answer of a server that is away.
+	stop := context.AfterFunc(ctx, func() {
+		if !nc.IsConnected() {
+			nc.Close()
 		}
-		if away {
-			away = false
+	})
+	defer stop()
+	if err := hasStream(ctx, nc, o); ctx.Err() != nil {
+		return denied(ctx, server)
+	} else if err != nil {
+		return hinted(fmt.Errorf("read from NATS at %s: %w", server, err))
+	}
+	out := bufio.NewWriter(std.Out)
+	var away error
+	for line, err := range forward.Follow(ctx, nc, o) {
+		switch {
+		case err != nil && hopeless(err):
+			return hinted(fmt.Errorf("read from NATS at %s: %w", server, err))
+		case err != nil && away == nil && ctx.Err() == nil: // once: it is tried again until it is back
+			fmt.Fprintf(std.Err, "vegress: reading from NATS at %s: %v; trying again\n", server, err)
+		case err == nil && away != nil:
 			fmt.Fprintf(std.Err, "vegress: connected again\n")
+		}
+		if away = err; err != nil || !wanted(line) {
+			continue
 		}
 		if err := errors.Join(show(out, line), out.Flush()); err != nil {
 			return fmt.Errorf("write output: %w", err)
 		}
+	}
+	if ctx.Err() == nil { // it could not even begin
+		return hinted(fmt.Errorf("read from NATS at %s: %w", server, away))
+	}
+	return denied(ctx, server)
+}
+
+// denied is why ctx ended, unless the user wished it.
+func denied(ctx context.Context, server string) error {
+	if cause := (deniedError{}); errors.As(context.Cause(ctx), &cause) {
+		return fmt.Errorf("read from NATS at %s: %w", server, cause)
 	}
 	return nil
 }
@@ -158,7 +157,7 @@ func clockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z
 // they are asked for.
 func printFinding(to io.Writer, f *event.Finding, withReasons bool) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %-13s %-11s %s  [%s]\n", clockTime(f.LastSeen), f.Severity, activityWord(f), plain(f.Title), plain(f.Analytic.UID))
+	fmt.Fprintf(&b, "%s  %-13s %-11s %s  [%s %.8s]\n", clockTime(f.LastSeen), f.Severity, activityWord(f), plain(f.Title), plain(f.Analytic.UID), plain(f.UID))
 	if f.Activity == event.FindingCreate || withReasons {
 		for _, sentence := range f.Explanation {
 			fmt.Fprintf(&b, "    - %s\n", plain(sentence))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -138,18 +139,14 @@ type uplinked struct {
 	load *load
 }
 
-// window is how long the servers of these tests know ids for themselves. What
-// happens takes longer.
-const window = 2 * time.Second
-
-func startUplinked(t *testing.T, far string) *uplinked {
+func startUplinked(t *testing.T, far string, o outage) *uplinked {
 	t.Helper()
 	config := testConfig(t, "", map[string]any{
 		"listen.syslog":      []string{"tcp://127.0.0.1:0", "udp://127.0.0.1:0"},
 		"forward.uplink.url": centreURL(far),
 	})
-	config.Forward.Streams.DuplicateWindow = window
-	config.Forward.Streams.AckTimeout = time.Second
+	config.Forward.Streams.DuplicateWindow = o.window
+	config.Forward.Streams.AckTimeout = o.ackTimeout
 	u := &uplinked{service: start(t, config)}
 	conns := u.senders(2)
 	udp, err := net.Dial("udp", u.server.Addrs()[1].String())
@@ -157,7 +154,7 @@ func startUplinked(t *testing.T, far string) *uplinked {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { udp.Close() })
-	u.load = startLoad(t, 10*time.Millisecond, 10, append(conns, udp)...)
+	u.load = startLoad(t, o.pulse, 10, append(conns, udp)...)
 	return u
 }
 
@@ -176,6 +173,9 @@ func (u *uplinked) checkFar(far string) {
 	a := u.settled(u.load.total())
 	if lost := u.server.Stats().KernelDrops; lost > 0 {
 		u.t.Fatalf("the kernel dropped %d datagrams: too much load for this test", lost)
+	}
+	if sent := u.load.total() + 1; a.Received != sent { // and the one of contact
+		u.t.Errorf("%d records sent, %d received", sent, a.Received)
 	}
 	u.sendLast()
 	u.eventually("the whole copy", func() bool { return u.uplink.Stats().Waiting == 0 && u.uplink.Health() == nil })
@@ -221,48 +221,99 @@ func (u *uplinked) findings(url string, n int) (all []string) {
 	return all
 }
 
-// outage is longer than the window for duplicates.
-func outage(t *testing.T) {
-	t.Helper()
-	select {
-	case <-time.After(5 * time.Second):
-	case <-t.Context().Done():
+// outage is what happens to the far server.
+type outage struct {
+	name string
+	// window is how long the servers know ids for themselves, and ackTimeout
+	// when what is not acknowledged is looked after; zero: as installed.
+	window, ackTimeout time.Duration
+	// lasts is how long the far server is away, or unheard.
+	lasts time.Duration
+	// deaf: before, what the far server stores is not acknowledged to us.
+	deaf bool
+	// stays: the far server goes on storing, all the time.
+	stays bool
+	// pulse is the time between ten records of each sender.
+	pulse time.Duration
+}
+
+// minutes is the pulse of an outage that lasts minutes: less load, and as many
+// records.
+const minutes = 100 * time.Millisecond
+
+// TestUplinkOutage: the far server is away for a while, under TCP and UDP
+// load, or its acknowledgements are. Then it has everything, once.
+func TestUplinkOutage(t *testing.T) {
+	for _, o := range []outage{
+		{name: "5s", lasts: 5 * time.Second, window: 2 * time.Second, ackTimeout: time.Second, pulse: 10 * time.Millisecond},
+		{name: "5s,deaf", lasts: 5 * time.Second, window: 2 * time.Second, ackTimeout: time.Second, deaf: true, pulse: 10 * time.Millisecond},
+		{name: "5s,deaf,stays", lasts: 5 * time.Second, window: 2 * time.Second, ackTimeout: time.Second, deaf: true, stays: true, pulse: 10 * time.Millisecond},
+	} {
+		t.Run(o.name, func(t *testing.T) {
+			t.Parallel()
+			o.test(t)
+		})
 	}
 }
 
-// TestUplinkOutage: the far server is stopped for a while, under load.
-func TestUplinkOutage(t *testing.T) {
-	t.Parallel()
-	far := newCentre(t)
-	u := startUplinked(t, far.address())
-	u.contact()
-	u.copied(10)
-	far.Stop()
-	u.eventually("trouble in /healthz", func() bool { return u.check() != nil })
-	outage(t)
-	far.start()
-	u.copied(10)
-	u.checkFar(far.address())
+// TestUplinkLongOutage is TestUplinkOutage with the window for duplicates that
+// an installation has, two minutes, and outages on both sides of it.
+func TestUplinkLongOutage(t *testing.T) {
+	if os.Getenv("VEGRESS_LONG") == "" {
+		t.Skip("takes four minutes: set VEGRESS_LONG=1 to run it")
+	}
+	for _, o := range []outage{
+		{name: "10s", lasts: 10 * time.Second, pulse: minutes},
+		{name: "10s,deaf", lasts: 10 * time.Second, deaf: true, pulse: minutes},
+		{name: "3m", lasts: 3 * time.Minute, pulse: minutes},
+		{name: "3m,deaf", lasts: 3 * time.Minute, deaf: true, pulse: minutes},
+		{name: "3m,deaf,stays", lasts: 3 * time.Minute, deaf: true, stays: true, pulse: minutes},
+	} {
+		t.Run(o.name, func(t *testing.T) {
+			t.Parallel()
+			o.test(t)
+		})
+	}
 }
 
-// TestUplinkLostAcknowledgements: the far server stores, and what it answers
-// is lost.
-func TestUplinkLostAcknowledgements(t *testing.T) {
-	t.Parallel()
+func (o outage) test(t *testing.T) {
 	far := newCentre(t)
 	between := newRelay(t, far.address())
-	u := startUplinked(t, between.Addr().String())
+	u := startUplinked(t, between.Addr().String(), o)
 	u.contact()
 	u.copied(10)
-	between.deaf.Store(true)
-	outage(t)
-	if far, told := far.stored(), u.uplink.Stats().Copied; far < told+10 {
-		t.Errorf("%d messages at the far server, %d of them acknowledged: no acknowledgement was lost", far, told)
+	if o.deaf {
+		between.deaf.Store(true)
+		u.eventually("messages at the far server that are not acknowledged", func() bool {
+			told := u.uplink.Stats().Copied // before the far server is asked
+			return far.stored() >= told+3
+		})
+	}
+	if !o.stays {
+		far.Stop()
+		u.eventually("trouble in /healthz", func() bool { return u.check() != nil })
+	}
+	before := u.load.total()
+	o.wait(t)
+	if u.load.total() < before+100 {
+		t.Error("no load during the outage")
 	}
 	between.deaf.Store(false)
-	between.cut()
+	between.cut() // the stream of answers has a hole
+	if !o.stays {
+		far.start()
+	}
 	u.copied(10)
 	u.checkFar(far.address())
+	t.Logf("%d records over TCP and UDP, %d dropped by the kernel; uplink %+v", u.load.total(), u.server.Stats().KernelDrops, u.uplink.Stats())
+}
+
+func (o outage) wait(t *testing.T) {
+	t.Helper()
+	select {
+	case <-time.After(o.lasts):
+	case <-t.Context().Done():
+	}
 }
 
 // contact makes a finding.
