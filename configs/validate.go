@@ -70,8 +70,10 @@ func isPort(s string) bool {
 // alone.
 
 func (c *Config) validateListen() error {
+	flows := c.Listen.Flows()
+	flows.AllowedSources = nil // as for syslog, see below
 	errs := []error{
-		server.Options{Listen: c.Listen.Syslog.Listen, TLS: c.Listen.Syslog.TLS}.Validate(), c.Listen.Flows().Validate(), c.Limits.Validate(),
+		server.Options{Listen: c.Listen.Syslog.Listen, TLS: c.Listen.Syslog.TLS}.Validate(), flows.Validate(), c.Limits.Validate(),
 	}
 	for _, s := range c.Listen.Syslog.AllowedSources {
 		errs = append(errs, server.Options{AllowedSources: []string{s}}.Validate())
