@@ -93,7 +93,16 @@ func (a *App) boundDrain(ctx context.Context) (drained func() error) {
 		}
 		lost <- nil
 	}()
-	return func() error { close(done); return <-lost }
+	return func() error {
+		close(done)
+		err := <-lost
+		// What no shard had come to publish is lost as well, without a message
+		// that waits.
+		if n := a.account().Dropped["closed"]; err == nil && n > 0 {
+			err = fmt.Errorf("drain within %s: %d records were not acknowledged", a.stopWithin, n)
+		}
+		return err
+	}
 }
 
 // closeQueues lets the shards end, after the last session. No reload comes
