@@ -21,8 +21,10 @@ type analysis struct {
 	evidence  *evidence.Evidence
 	egress    *egress.Detector
 	detectors analytics.Detectors
-	watermark time.Time // the latest event's time that is believed; never goes back
-	leaps     int       // events in a row that are far beyond it
+	scouts    []analytics.Scout
+	tell      func(analytics.Observation) // to the second floor
+	watermark time.Time                   // the latest event's time that is believed; never goes back
+	leaps     int                         // events in a row that are far beyond it
 	ticked    time.Time
 }
 
@@ -37,8 +39,8 @@ const (
 )
 
 // newAnalysis makes the analysis of a shard with the policy in force.
-func newAnalysis(p *policy) *analysis {
-	a := &analysis{names: names.New(names.Options{}), services: p.catalogue, evidence: evidence.New(p.evidence)}
+func newAnalysis(p *policy, tell func(analytics.Observation)) *analysis {
+	a := &analysis{names: names.New(names.Options{}), services: p.catalogue, evidence: evidence.New(p.evidence), tell: tell}
 	a.egress = egress.New(p.egress, names.RegistrableDomain, a.evidence)
 	a.detectors = analytics.Detectors{a.egress}
 	return a
@@ -57,6 +59,9 @@ func (a *analysis) see(ev *event.Event, report func(*event.Finding)) {
 	a.names.Annotate(ev)
 	a.services.Annotate(ev)
 	a.detectors.Detect(ev, report)
+	for _, s := range a.scouts {
+		s.Scout(ev, a.tell)
+	}
 	a.pass(ev.Time, report)
 }
 
@@ -87,8 +92,19 @@ func (a *analysis) pass(now time.Time, report func(*event.Finding)) {
 	if now.Sub(a.ticked) >= tickEvery {
 		a.ticked = now
 		a.detectors.Tick(now, report)
+		a.rest()
+	}
+}
+
+// rest lets the scouts tell what they held back.
+func (a *analysis) rest() {
+	for _, s := range a.scouts {
+		s.Rest(a.tell)
 	}
 }
 
 // finish gives the last word of the detectors, after the last event.
-func (a *analysis) finish(report func(*event.Finding)) { a.detectors.Flush(report) }
+func (a *analysis) finish(report func(*event.Finding)) {
+	a.detectors.Flush(report)
+	a.rest()
+}

@@ -57,6 +57,7 @@ type App struct {
 	directory *forward.Directory
 	inventory *inventory.Inventory
 	collector *collector
+	floor     *floor
 	server    *server.Server
 	flows     *flowCollector // nil: none are received
 	exports   *server.Server // that receives flows; nil: none

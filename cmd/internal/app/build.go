@@ -123,14 +123,15 @@ func (a *App) openPipeline(ctx context.Context) error {
 		a.log.Warn("some open findings are not taken up again", "left", left)
 	}
 	shards := make([]*shard, a.shardCount())
+	a.floor = newFloor(len(shards), func(f *event.Finding) { _ = a.publisher.Finding(f) }) // a refusal is counted there
 	for i := range shards {
 		packer, err := a.publisher.Packer()
 		if err != nil {
 			return err
 		}
-		shards[i] = newShard(i, newAnalysis(p), packer, a.clock)
+		shards[i] = newShard(i, p, packer, a.clock, a.floor.in)
 	}
-	restore(shards, open)
+	a.restore(shards, open)
 	a.loadEvidence(shards)
 	shards[0].keep = a.keepEvidence(shards[0].analysis.evidence)
 	a.collector = newCollector(shards, a.inventory.Enrich, a.config.MaxSkew, a.clock)
@@ -147,16 +148,20 @@ func (a *App) shardCount() int {
 	return min(runtime.GOMAXPROCS(0), maxShards)
 }
 
-// restore gives each shard the open findings of its entities.
-func restore(shards []*shard, open []*event.Finding) {
+// restore gives each shard the open findings of its entities, and the floor
+// all: which are whose goes by the analytic.
+func (a *App) restore(shards []*shard, open []*event.Finding) {
 	mine := make([][]event.Finding, len(shards))
-	for _, f := range open {
+	all := make([]event.Finding, len(open))
+	for i, f := range open {
 		s := shardOfKey(f.Entity, len(shards))
 		mine[s] = append(mine[s], *f)
+		all[i] = *f
 	}
 	for i, s := range shards {
 		s.analysis.detectors.Restore(mine[i])
 	}
+	a.floor.restore(all)
 }
 
 func (a *App) openListeners(context.Context) error {

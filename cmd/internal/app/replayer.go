@@ -32,6 +32,7 @@ type replayer struct {
 	decoder  *vsphere.Decoder
 	enrich   func(*event.Event)
 	analysis *analysis
+	floor    *floor
 	parser   syslog.Parser
 	pieces   syslog.Assembler
 	ledger   ledger
@@ -39,6 +40,7 @@ type replayer struct {
 	out              *bufio.Writer
 	events, findings bool
 	line             []byte
+	found            []*event.Finding // not written yet
 	failed           error
 
 	source  string
@@ -68,8 +70,9 @@ func newReplayer(out io.Writer, flags replayFlags) (*replayer, error) {
 		findings: slices.Contains(flags.output, "findings"),
 		decoder:  newDecoder(vsphere.Options{Replay: true}),
 		enrich:   func(*event.Event) {},
-		analysis: newAnalysis(policy),
 	}
+	r.floor = newFloor(1, r.report)
+	r.analysis = newAnalysis(policy, r.floor.observe)
 	if flags.source == sourceIPFIX {
 		r.flows = ipfix.New(ipfix.Options{Replay: true})
 	}
@@ -258,15 +261,23 @@ func (r *replayer) release(now uint64) {
 // the findings that it made after it.
 func (r *replayer) emit(ev *event.Event) {
 	r.enrich(ev)
-	var found []*event.Finding
-	r.analysis.see(ev, func(f *event.Finding) { found = append(found, f) })
+	r.analysis.see(ev, r.report)
+	r.floor.pass(0, r.analysis.watermark)
 	r.summary.Events++
 	if r.events {
 		r.write(ev.AppendJSON(r.line[:0]))
 	}
-	for _, f := range found {
+	r.writeFindings()
+}
+
+func (r *replayer) report(f *event.Finding) { r.found = append(r.found, f) }
+
+// writeFindings writes what was found since it was last called.
+func (r *replayer) writeFindings() {
+	for _, f := range r.found {
 		r.finding(f)
 	}
+	r.found = r.found[:0]
 }
 
 func (r *replayer) finding(f *event.Finding) {
@@ -292,7 +303,9 @@ func (r *replayer) finish() error {
 	for len(r.waiting) > 0 {
 		r.emit(heap.Pop(&r.waiting).(waitingEvent).ev)
 	}
-	r.analysis.finish(r.finding)
+	r.analysis.finish(r.report)
+	r.floor.finish()
+	r.writeFindings()
 	if r.failed != nil {
 		return r.failed
 	}

@@ -44,6 +44,8 @@ func (a *App) serve(ctx context.Context) error {
 	for _, s := range a.collector.shards {
 		shards.Go(s.run)
 	}
+	var floor sync.WaitGroup
+	floor.Go(a.floor.run)
 	drained := a.boundDrain(ctx)
 	if ctx.Err() == nil {
 		a.health.ready.Store(true)
@@ -54,6 +56,8 @@ func (a *App) serve(ctx context.Context) error {
 	a.log.Info("stopping", "in_flight", a.account().InFlight)
 	a.closeQueues()
 	shards.Wait()
+	close(a.floor.in)
+	floor.Wait()
 	err = errors.Join(err, a.publisher.Flush(context.Background())) // ends: see boundDrain
 	return errors.Join(err, drained())
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"time"
 
+	"github.com/vegress/vegress/analytics"
 	"github.com/vegress/vegress/event"
 )
 
@@ -33,6 +34,8 @@ type shard struct {
 	clock    clock
 	report   func(*event.Finding)
 	keep     func(wall time.Time, end bool) // writes down what is to survive a restart; nil: nothing is
+	up       chan<- message                 // to the second floor
+	told     []analytics.Observation        // not sent up yet
 }
 
 // queueLength bounds the parcels that wait for a shard. It is short on purpose:
@@ -45,8 +48,9 @@ const queueLength = 4
 // bounds how late a pack leaves and a quiet finding closes.
 const beat = 50 * time.Millisecond
 
-func newShard(index int, a *analysis, out outlet, c clock) *shard {
-	s := &shard{index: index, in: make(chan delivery, queueLength), analysis: a, out: out, clock: c}
+func newShard(index int, p *policy, out outlet, c clock, up chan<- message) *shard {
+	s := &shard{index: index, in: make(chan delivery, queueLength), out: out, clock: c, up: up}
+	s.analysis = newAnalysis(p, func(o analytics.Observation) { s.told = append(s.told, o) })
 	s.report = func(f *event.Finding) { _ = s.out.Finding(f) } // a refusal is counted there
 	return s
 }
@@ -62,6 +66,7 @@ func (s *shard) run() {
 			if !open {
 				s.analysis.finish(s.report)
 				s.out.Flush()
+				s.sendUp()
 				s.remember(time.Now(), true)
 				return
 			}
@@ -86,6 +91,9 @@ func (s *shard) deliver(d delivery) {
 		s.handle(&p.events[i])
 	}
 	p.done()
+	if len(s.told) >= maxTold {
+		s.sendUp()
+	}
 }
 
 // handle is the way of one event through its shard.
@@ -102,7 +110,18 @@ func (s *shard) beat(wall time.Time) {
 	if len(s.in) == 0 {
 		s.analysis.pass(s.clock.at(wall), s.report)
 	}
+	s.sendUp()
 	s.remember(wall, false)
+}
+
+// maxTold is how many observations make a shard send them up before its beat.
+const maxTold = 256
+
+// sendUp takes to the second floor what was told, and how far time went. It
+// blocks while the floor is behind.
+func (s *shard) sendUp() {
+	s.up <- message{shard: s.index, watermark: s.analysis.watermark, told: s.told}
+	s.told = nil
 }
 
 func (s *shard) remember(wall time.Time, end bool) {

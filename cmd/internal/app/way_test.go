@@ -37,7 +37,10 @@ func BenchmarkWay(b *testing.B) {
 	stream := captureLoad(b, estate.Site.Seed)
 	for _, name := range []string{"collect", "whole"} {
 		b.Run(name, func(b *testing.B) {
-			sh := newShard(0, newAnalysis(p), new(jsonOutlet), clock{})
+			upper := newFloor(1, func(*event.Finding) {})
+			go upper.run()
+			defer close(upper.in)
+			sh := newShard(0, p, new(jsonOutlet), clock{}, upper.in)
 			w := &way{stream: stream, shard: sh, scanner: syslog.NewScanner(0), analyze: name == "whole"}
 			c := newCollector([]*shard{sh}, known.Enrich, time.Hour, clock{})
 			w.session = c.Open(server.Source{Transport: "tcp"})

@@ -1,0 +1,93 @@
+package app
+
+import (
+	"time"
+
+	"github.com/vegress/vegress/analytics"
+	"github.com/vegress/vegress/event"
+)
+
+// floor is the second floor: the detectors whose state is no entity's. The
+// service runs it in a goroutine of its own, replay in its only one.
+type floor struct {
+	keyed  []analytics.Keyed
+	marks  []time.Time // the watermark of each shard
+	ticked time.Time
+	report func(*event.Finding)
+	in     chan message
+}
+
+// message is what a shard, or the service, sends up: observations in their
+// order, and how far the shard's time went.
+type message struct {
+	shard     int // -1: the service
+	watermark time.Time
+	told      []analytics.Observation
+}
+
+// floorQueue bounds the messages that wait for the floor.
+const floorQueue = 16
+
+// newFloor makes the floor above that many shards.
+func newFloor(shards int, report func(*event.Finding)) *floor {
+	return &floor{marks: make([]time.Time, shards), report: report, in: make(chan message, floorQueue)}
+}
+
+// run takes messages until the channel closes, then gives the last word.
+func (f *floor) run() {
+	for m := range f.in {
+		f.take(m)
+	}
+	f.finish()
+}
+
+func (f *floor) take(m message) {
+	for _, o := range m.told {
+		f.observe(o)
+	}
+	if m.shard >= 0 {
+		f.pass(m.shard, m.watermark)
+	}
+}
+
+func (f *floor) observe(o analytics.Observation) {
+	for _, k := range f.keyed {
+		k.Observe(o, f.report)
+	}
+}
+
+// pass notes how far a shard's time went. The floor's is that of the shard
+// that is furthest behind.
+func (f *floor) pass(shard int, watermark time.Time) {
+	f.marks[shard] = watermark
+	now := watermark
+	for _, mark := range f.marks {
+		if mark.Before(now) {
+			now = mark
+		}
+	}
+	if now.Sub(f.ticked) < tickEvery {
+		return
+	}
+	f.ticked = now
+	for _, k := range f.keyed {
+		k.Tick(now, f.report)
+	}
+}
+
+// restore gives all open findings to the detectors, before the first message.
+func (f *floor) restore(open []event.Finding) {
+	for _, k := range f.keyed {
+		if r, ok := k.(analytics.Restorer); ok {
+			r.Restore(open)
+		}
+	}
+}
+
+func (f *floor) finish() {
+	for _, k := range f.keyed {
+		if one, ok := k.(analytics.Flusher); ok {
+			one.Flush(f.report)
+		}
+	}
+}
