@@ -2,6 +2,7 @@ package forward
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -42,7 +43,7 @@ func Connect(b Embedded, log *slog.Logger) (*nats.Conn, error) {
 func Dial(server, credentialsFile, caFile string, log *slog.Logger) (*nats.Conn, error) {
 	nc, err := nats.Connect(server, remote(credentialsFile, caFile, log)...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS at %s: %w", redacted(server), err)
+		return nil, fmt.Errorf("connect to NATS at %s: %w", Redacted(server), withoutURL(err))
 	}
 	return nc, nil
 }
@@ -90,8 +91,9 @@ func openJetStream(nc *nats.Conn) (jetstream.JetStream, error) {
 	return js, nil
 }
 
-// redacted is a list of servers without what is secret in it.
-func redacted(servers string) string {
+// Redacted is a list of servers without passwords in it, and without tokens,
+// which stand where the user does.
+func Redacted(servers string) string {
 	list := strings.Split(servers, ",")
 	for i, s := range list {
 		u, err := url.Parse(strings.TrimSpace(s))
@@ -99,7 +101,19 @@ func redacted(servers string) string {
 			list[i] = "(not a URL)"
 			continue
 		}
+		if _, named := u.User.Password(); u.User != nil && !named {
+			u.User = url.User("xxxxx")
+		}
 		list[i] = u.Redacted()
 	}
 	return strings.Join(list, ",")
+}
+
+// withoutURL is err, or what it says of a URL that cannot be read, of which
+// any part may be a password.
+func withoutURL(err error) error {
+	if errors.As(err, new(*url.Error)) {
+		return errors.New("the address cannot be read")
+	}
+	return err
 }

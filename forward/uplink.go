@@ -41,7 +41,7 @@ func (o UplinkOptions) Validate() error {
 	for s := range strings.SplitSeq(o.URL, ",") {
 		u, err := url.Parse(strings.TrimSpace(s))
 		if err != nil || u.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
-			return fmt.Errorf("forward.uplink.url is %q: must be nats://host:port or tls://host:port", redacted(o.URL))
+			return fmt.Errorf("forward.uplink.url is %q: must be nats://host:port or tls://host:port", Redacted(o.URL))
 		}
 	}
 	return nil
@@ -106,7 +106,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { u.noteError(errs, err) }),
 	)...)
 	if err != nil {
-		return fmt.Errorf("uplink to %s: %w", redacted(u.opts.URL), err)
+		return fmt.Errorf("uplink to %s: %w", Redacted(u.opts.URL), withoutURL(err))
 	}
 	defer far.Close()
 	u.mu.Lock()
@@ -185,14 +185,14 @@ func (u *Uplink) Health() error {
 	far := u.far
 	u.mu.Unlock()
 	if far == nil {
-		return fmt.Errorf("uplink to %s: not running", redacted(u.opts.URL))
+		return fmt.Errorf("uplink to %s: not running", Redacted(u.opts.URL))
 	}
 	errs := []error{away(far)}
 	for _, c := range u.copies {
 		errs = append(errs, c.trouble())
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("uplink to %s: %w", redacted(u.opts.URL), err)
+		return fmt.Errorf("uplink to %s: %w", Redacted(u.opts.URL), err)
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func natsURL(servers string) (string, error) {
 			return "", errors.New("--nats cannot be read as a URL: want nats://host:4222; in a password, / is written as %2F and @ as %40")
 		}
 		if u.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
-			return "", fmt.Errorf("--nats is %q: want nats://host:4222 or tls://host:4222", u.Redacted())
+			return "", fmt.Errorf("--nats is %q: want nats://host:4222 or tls://host:4222", forward.Redacted(one))
 		}
 		list[i] = one
 	}

@@ -79,7 +79,7 @@ func tail(ctx context.Context, std Streams, nc *nats.Conn, o forward.FollowOptio
 	case o.Events:
 		show = showEvent
 	}
-	server := nc.ConnectedUrlRedacted()
+	server := forward.Redacted(nc.ConnectedUrl())
 	// Nobody waits for the answer of a server that is away.
 	stop := context.AfterFunc(ctx, func() {
 		if !nc.IsConnected() {
