@@ -71,7 +71,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // await waits until a file has a line that matches.
 //

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -101,8 +102,8 @@ func checkScrapes(t *testing.T, s *service, last account) account {
 // mostInFlight bounds the records within a service: what waits in the queues,
 // in a connection's hands, in open packs, and for acknowledgements.
 func mostInFlight(s *service) int64 {
-	const window, perPack, connections, classes = 256, forward.PackEvents, 64, 16
-	shards := len(s.collector.shards)
+	const perPack, connections, classes = forward.PackEvents, 64, 16
+	shards, window := len(s.collector.shards), cmp.Or(s.config.Forward.Streams.WindowMessages, 256)
 	return int64(shards*(queueLength+1)*maxParcel + connections*maxParcel + shards*classes*perPack + window*perPack)
 }
 

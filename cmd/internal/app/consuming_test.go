@@ -169,7 +169,7 @@ func (p *program) interrupt() {
 	p.signal(syscall.SIGINT)
 	select {
 	case <-p.ended:
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		p.t.Fatal("it goes on after an interrupt")
 	}
 	if !p.cmd.ProcessState.Success() {
@@ -295,7 +295,7 @@ func TestPythonConsumerGoesOn(t *testing.T) {
 	for _, err = pulls.NextMsg(time.Millisecond); err == nil; _, err = pulls.NextMsg(time.Millisecond) {
 	}
 	for range 2 { // the second one follows a 408: nothing came in time
-		if _, err := pulls.NextMsg(time.Minute); err != nil {
+		if _, err := pulls.NextMsg(patience); err != nil {
 			t.Fatalf("no pull after one that ended: %v", err)
 		}
 	}

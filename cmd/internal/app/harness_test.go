@@ -148,7 +148,7 @@ func readBack(tb testing.TB, url string, take func(ev *event.Event)) {
 		tb.Fatal(err)
 	}
 	defer nc.Close()
-	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
 	for line, err := range forward.Follow(ctx, nc, forward.FollowOptions{Events: true, Since: time.Unix(1, 0)}) {
 		if err != nil {

@@ -172,12 +172,16 @@ func (s *service) eventually(what string, holds func() bool) {
 	eventually(s.t, what, holds)
 }
 
+// patience is how long a test waits for what must happen. Only a test that
+// fails waits so long, and a busy machine with the race detector needs a lot.
+const patience = 3 * time.Minute
+
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(patience)
 	for !holds() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within a minute: %s", what)
+			t.Fatalf("not within %s: %s", patience, what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -61,8 +61,8 @@ func spawnAs(tb testing.TB, role, dir, config string) *process {
 	case <-ready:
 	case <-p.closed:
 		tb.Fatalf("the process ended: %s", p.log.String())
-	case <-time.After(time.Minute):
-		tb.Fatalf("not ready within a minute: %s", p.log.String())
+	case <-time.After(patience):
+		tb.Fatalf("not ready within %s: %s", patience, p.log.String())
 	}
 	tb.Cleanup(func() { p.kill() })
 	return p

@@ -22,6 +22,10 @@ func (s *service) senders(n int) []net.Conn {
 	conns := make([]net.Conn, n)
 	for i := range conns {
 		conns[i] = s.sender()
+		// The system would keep megabytes for a sender that waits.
+		if err := conns[i].(*net.TCPConn).SetWriteBuffer(64 << 10); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 	return conns
 }
@@ -80,7 +84,9 @@ func TestTerminate(t *testing.T) {
 // is in flight stays within its bounds, and then everything is stored once.
 func TestBackPressure(t *testing.T) {
 	t.Parallel()
-	s := start(t, testConfig(t, "", nil))
+	config := testConfig(t, "", nil)
+	config.Forward.Streams.WindowMessages = 8 // it fills soon
+	s := start(t, config)
 	store := s.tapStore()
 	l := startLoad(t, 0, 1, s.senders(3)...)
 	s.eventually("load", func() bool { return s.account().Forwarded > 1000 })

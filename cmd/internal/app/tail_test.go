@@ -81,7 +81,7 @@ func TestTailElsewhere(t *testing.T) {
 			t.Fatal("the server is not ready")
 		}
 		for _, more := range [][]string{nil, {"--since", "1h"}} {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			var out, errs strings.Builder
 			code := Main(ctx, append([]string{"tail", "--nats", ns.ClientURL()}, more...), Streams{Out: &out, Err: &errs})
 			if ctx.Err() != nil || code != exitFailed || strings.Count(errs.String(), "\n") != 1 || !strings.Contains(errs.String(), name) {

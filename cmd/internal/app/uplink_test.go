@@ -208,7 +208,7 @@ func (u *uplinked) findings(url string, n int) (all []string) {
 		u.t.Fatal(err)
 	}
 	defer nc.Close()
-	ctx, cancel := context.WithTimeout(u.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(u.t.Context(), patience)
 	defer cancel()
 	for line, err := range forward.Follow(ctx, nc, forward.FollowOptions{Since: time.Unix(1, 0)}) {
 		if err != nil {
