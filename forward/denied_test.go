@@ -132,6 +132,7 @@ func without(rights []string, prefix string) []string {
 // it once, and the far server is not asked all the time. Once the right is
 // given, everything is copied, once and in order.
 func TestUplinkDenied(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		missing string
 		most    int64 // denials in two seconds, at most, beside those of the first window

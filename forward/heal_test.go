@@ -33,6 +33,7 @@ func (u *uplinkRig) checkRange(from, to int) {
 // A far server that comes back empty, as after the loss of its disk, gets
 // streams anew and what is copied from then on; the uplink needs no start.
 func TestUplinkFarServerReplaced(t *testing.T) {
+	t.Parallel()
 	for _, busy := range []bool{false, true} {
 		t.Run(map[bool]string{false: "idle", true: "busy"}[busy], func(t *testing.T) {
 			u := newUplinkRig(t, forward.Options{DuplicateWindow: 100 * time.Millisecond, AckTimeout: 200 * time.Millisecond})
@@ -58,6 +59,7 @@ func TestUplinkFarServerReplaced(t *testing.T) {
 // A loss of power takes the end of the far stream: what it had acknowledged of
 // it is copied again, and nothing twice.
 func TestUplinkFarStreamLostItsEnd(t *testing.T) {
+	t.Parallel()
 	u := newUplinkRig(t, forward.Options{DuplicateWindow: 100 * time.Millisecond, AckTimeout: 200 * time.Millisecond})
 	u.publish(0, 20)
 	u.settled(21)
@@ -81,6 +83,7 @@ func TestUplinkFarStreamLostItsEnd(t *testing.T) {
 
 // What waits, and for how long, is known before the far server was ever there.
 func TestUplinkCountsWhatWaits(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, forward.Options{})
 	for n := range 20 {
 		r.add(n, n+1)
@@ -94,6 +97,7 @@ func TestUplinkCountsWhatWaits(t *testing.T) {
 
 // While the window is full, what comes is counted, too.
 func TestUplinkCountsWhatComes(t *testing.T) {
+	t.Parallel()
 	u := newUplinkRig(t, forward.Options{WindowMessages: 10})
 	u.publish(0, 5)
 	u.settled(6)
@@ -111,6 +115,7 @@ func TestUplinkCountsWhatComes(t *testing.T) {
 
 // A lasting trouble is logged once a minute, not at each attempt.
 func TestUplinkLogsTroubleOnce(t *testing.T) {
+	t.Parallel()
 	log := &journal{}
 	o := forward.Options{AckTimeout: 200 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(log, nil))}
 	t.Run("password", func(t *testing.T) {
@@ -131,7 +136,7 @@ func TestUplinkLogsTroubleOnce(t *testing.T) {
 			err := up.Health()
 			return err != nil && strings.Contains(strings.ToLower(err.Error()), "authorization")
 		})
-		<-time.After(4 * time.Second) // some attempts
+		<-time.After(2 * time.Second) // some attempts
 		if got := log.count("NATS connection"); got != 1 {
 			t.Errorf("%d lines of the log say it:\n%s", got, log)
 		}
@@ -147,7 +152,8 @@ func TestUplinkLogsTroubleOnce(t *testing.T) {
 		r.flush()
 		poll(t, "a copy", func() bool { return up.Stats().Copied == 1 })
 		r.stop()
-		<-time.After(5 * time.Second)
+		poll(t, "trouble", func() bool { return log.count("read the spool") > 0 })
+		<-time.After(2 * time.Second) // some attempts
 		if got := log.count("read the spool"); got > 2 { // of two streams
 			t.Errorf("%d lines of the log say it:\n%s", got, log)
 		}
@@ -233,6 +239,7 @@ func TestUplinkMakesItsConsumerAgain(t *testing.T) {
 // A local server that is lost is told by Health, a metric and, once, the log;
 // when it is back, so is the flow.
 func TestPublisherWithoutServer(t *testing.T) {
+	t.Parallel()
 	log := &journal{}
 	r := newRig(t, forward.Options{AckTimeout: 200 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	r.add(0, 10)

@@ -114,7 +114,7 @@ func publisher(t testing.TB, nc *nats.Conn, o forward.Options) (*forward.Publish
 func (r *rig) flush() {
 	r.t.Helper()
 	r.Packer.Flush()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := r.pub.Flush(ctx); err != nil {
 		r.t.Fatalf("Flush: %v", err)
@@ -159,7 +159,7 @@ func jetStream(t testing.TB, nc *nats.Conn) jetstream.JetStream {
 // stored reads all messages of a stream, in order.
 func stored(t testing.TB, nc *nats.Conn, stream string) []*nats.Msg {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	c, err := jetStream(t, nc).CreateConsumer(ctx, stream, jetstream.ConsumerConfig{AckPolicy: jetstream.AckNonePolicy})
 	if err != nil {
@@ -220,11 +220,15 @@ func checkOnce(t testing.TB, list []event.Event, n int) {
 	}
 }
 
+// patience is how long a test waits for what must happen: only a test that
+// fails waits so long.
+const patience = 2 * time.Minute
+
 func poll(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-tick.C {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-tick.C {
 		if f() {
 			return
 		}
@@ -467,6 +471,7 @@ func TestFindingMessage(t *testing.T) {
 // An outage longer than the server's window for duplicates: nothing is lost,
 // and nothing that was stored without an acknowledgement is stored again.
 func TestOutageLongerThanDuplicateWindow(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, forward.Options{DuplicateWindow: 200 * time.Millisecond, AckTimeout: 300 * time.Millisecond})
 	const n = 6000
 	added := make(chan struct{})

@@ -21,7 +21,7 @@ import (
 // take reads n lines of a sequence and fails on an error.
 func take(t *testing.T, n int, o forward.FollowOptions, nc *nats.Conn, ready func()) (lines []string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if ready != nil {
 		ready()
@@ -62,7 +62,7 @@ func TestFollowFromNow(t *testing.T) {
 	r := newRig(t, forward.Options{})
 	r.add(0, 10)
 	r.flush()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	lines := make(chan string, 100)
 	done := make(chan struct{})

@@ -129,7 +129,7 @@ func TestRingWatchWithFilter(t *testing.T) {
 // tells it a moment later.
 func awaitPending(t *testing.T, st jetstream.Stream, consumer string, want uint64) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		c, err := st.Consumer(t.Context(), consumer)
 		if err != nil {

@@ -205,6 +205,7 @@ func TestUplinkCopies(t *testing.T) {
 }
 
 func TestUplinkOutage(t *testing.T) {
+	t.Parallel()
 	u := newUplinkRig(t, forward.Options{DuplicateWindow: 200 * time.Millisecond})
 	u.publish(0, 30)
 	u.settled(31)
@@ -221,6 +222,7 @@ func TestUplinkOutage(t *testing.T) {
 // Acknowledgements lost for longer than the far server remembers ids: what it
 // stored meanwhile is not stored again, by this uplink or by the next one.
 func TestUplinkLostAcknowledgements(t *testing.T) {
+	t.Parallel()
 	for _, restart := range []bool{false, true} {
 		t.Run(fmt.Sprintf("restart=%v", restart), func(t *testing.T) {
 			u := newUplinkRig(t, forward.Options{DuplicateWindow: 100 * time.Millisecond, AckTimeout: 200 * time.Millisecond, WindowMessages: 64})
@@ -259,6 +261,7 @@ func TestUplinkLostAcknowledgements(t *testing.T) {
 }
 
 func TestUplinkCountsWhatTheRingRemoved(t *testing.T) {
+	t.Parallel()
 	u := newUplinkRig(t, forward.Options{})
 	js := jetStream(t, u.nc)
 	st, err := js.Stream(t.Context(), forward.EventsStream)
@@ -287,6 +290,7 @@ func TestUplinkCountsWhatTheRingRemoved(t *testing.T) {
 // A far stream that is full and discards new messages holds the copy up, and
 // loses nothing.
 func TestUplinkFarStreamFull(t *testing.T) {
+	t.Parallel()
 	u := newUplinkRig(t, forward.Options{})
 	u.publish(0, 5)
 	u.settled(6)
@@ -417,6 +421,7 @@ func TestUplinkAfterLocalStreamLostItsEnd(t *testing.T) {
 // The publisher, too, sends nothing again that the server stored without its
 // hearing of it, however long ago.
 func TestPublisherLostAcknowledgements(t *testing.T) {
+	t.Parallel()
 	for _, durability := range []string{broker.Balanced, broker.Strict} {
 		t.Run(durability, func(t *testing.T) {
 			far := farServer(t)

@@ -28,10 +28,13 @@ func TestInterrupt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
-			time.AfterFunc(500*time.Millisecond, cancel)
+			in := &asked{Reader: stdin, first: cancel} // all before it is read
+			if !strings.HasPrefix(name, "replay") {
+				time.AfterFunc(500*time.Millisecond, cancel)
+			}
 			var out, errs safeBuilder
 			began := time.Now()
-			code := Main(ctx, tt.args, Streams{In: stdin, Out: &out, Err: &errs})
+			code := Main(ctx, tt.args, Streams{In: in, Out: &out, Err: &errs})
 			if took := time.Since(began); code != tt.code || !strings.Contains(errs.String(), tt.err) || took > patience {
 				t.Errorf("exit code %d after %s, %q; want %d, %q", code, took, errs.String(), tt.code, tt.err)
 			}
@@ -40,6 +43,18 @@ func TestInterrupt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// asked is standard input that tells when it is read first.
+type asked struct {
+	io.Reader
+	first func()
+	once  sync.Once
+}
+
+func (a *asked) Read(p []byte) (int, error) {
+	a.once.Do(a.first)
+	return a.Reader.Read(p)
 }
 
 // TestNobodyReads: a demo whose output is closed ends, quietly, and leaves
