@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vegress/vegress/analytics/webservice"
+	"github.com/vegress/vegress/forward/broker"
 	"github.com/vegress/vegress/vsphere/session"
 )
 
@@ -22,7 +23,7 @@ func (c *Config) CheckFiles(now time.Time) Faults {
 	all = append(all, authorities("listen.tls.client_ca_file", l.ClientCAFile)...)
 	all = append(all, pair("forward.tls", f.CertFile, f.KeyFile, now)...)
 	all = append(all, authorities("forward.tls.client_ca_file", f.ClientCAFile)...)
-	all = append(all, secret("forward.users_file", c.Forward.Broker.UsersFile)...)
+	all = append(all, users("forward.users_file", c.Forward.Broker.UsersFile)...)
 	all = append(all, secret("forward.uplink.credentials_file", c.Forward.Uplink.CredentialsFile)...)
 	all = append(all, authorities("forward.uplink.ca_file", c.Forward.Uplink.CAFile)...)
 	for i := range c.VCenters {
@@ -63,6 +64,19 @@ func secret(key, file string) Faults {
 		Key: key, Value: fmt.Sprintf("%q", file), Warning: true,
 		Reason: fmt.Sprintf("everybody on this machine can read it (mode %04o): chmod 0600, or 0640 with the service's group", info.Mode().Perm()),
 	}}
+}
+
+// users reads the file of those who may use the embedded NATS server.
+func users(key, file string) Faults {
+	all := secret(key, file)
+	if file == "" || len(all) > 0 && all[0].Unreadable {
+		return all
+	}
+	for _, wrong := range faults(broker.CheckUsers(file)) {
+		wrong.Unreadable = true
+		all = append(all, wrong)
+	}
+	return all
 }
 
 // pair reads a certificate and its key.

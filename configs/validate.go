@@ -144,6 +144,12 @@ var ofVCenter = regexp.MustCompile(`^of vcenter ("[^"]*"): (.*)$`)
 
 func (c *Config) validateRoles() (all Faults) {
 	for i, r := range c.Roles {
+		if j := slices.IndexFunc(c.Roles[:i], func(o inventory.Role) bool { return strings.EqualFold(o.Name, r.Name) }); j >= 0 && r.Name != "" {
+			all = append(all, Fault{
+				Key: fmt.Sprintf("roles[%d].name", i), Value: fmt.Sprintf("%q", r.Name),
+				Reason: fmt.Sprintf("is the name of roles[%d] too: one role can have the patterns of both", j),
+			})
+		}
 		whole := r.Validate()
 		if whole == nil {
 			continue

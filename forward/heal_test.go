@@ -153,7 +153,7 @@ func TestUplinkLogsTroubleOnce(t *testing.T) {
 		poll(t, "a copy", func() bool { return up.Stats().Copied == 1 })
 		r.stop()
 		poll(t, "trouble", func() bool { return log.count("read the spool") > 0 })
-		<-time.After(2 * time.Second) // some attempts
+		<-time.After(2 * time.Second)                    // some attempts
 		if got := log.count("read the spool"); got > 2 { // of two streams
 			t.Errorf("%d lines of the log say it:\n%s", got, log)
 		}

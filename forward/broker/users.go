@@ -49,6 +49,12 @@ const (
 // consumed are the streams and buckets that consumers read.
 var consumed = []string{"VEGRESS_EVENTS", "VEGRESS_FINDINGS", "KV_vegress_state", "KV_vegress_inventory"}
 
+// CheckUsers says what is wrong with a users file, without a password in it.
+func CheckUsers(path string) error {
+	_, err := readUsers(path)
+	return err
+}
+
 // readUsers reads a users file, YAML (or JSON) with the one key users. Its
 // errors hold no password.
 func readUsers(path string) ([]User, error) {
