@@ -26,6 +26,7 @@ func (c *Config) CheckFiles(now time.Time) Faults {
 	all = append(all, users("forward.users_file", c.Forward.Broker.UsersFile)...)
 	all = append(all, secret("forward.uplink.credentials_file", c.Forward.Uplink.CredentialsFile)...)
 	all = append(all, authorities("forward.uplink.ca_file", c.Forward.Uplink.CAFile)...)
+	all = append(all, pair("forward.uplink", c.Forward.Uplink.CertFile, c.Forward.Uplink.KeyFile, now)...)
 	for i := range c.VCenters {
 		all = append(all, credentials(fmt.Sprintf("vcenters[%d]", i), c.VCenters[i].Options)...)
 	}
@@ -107,7 +108,7 @@ func pair(key, certFile, keyFile string, now time.Time) Faults {
 func stale(key, file, what string) Fault {
 	return Fault{
 		Key: key + ".cert_file", Value: fmt.Sprintf("%q", file), Warning: true,
-		Reason: what + ": clients that check it are turned away until it is renewed",
+		Reason: what + ": whoever checks it refuses it until it is renewed",
 	}
 }
 

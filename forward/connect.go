@@ -41,15 +41,20 @@ func Connect(b Embedded, log *slog.Logger) (*nats.Conn, error) {
 // Dial connects to a server by its URL, which must answer now, as the commands
 // that read do. The credentials and CA files may be empty.
 func Dial(server, credentialsFile, caFile string, log *slog.Logger) (*nats.Conn, error) {
-	nc, err := nats.Connect(server, remote(credentialsFile, caFile, log)...)
+	return UplinkOptions{URL: server, CredentialsFile: credentialsFile, CAFile: caFile}.Dial(log)
+}
+
+// Dial connects to the server, which must answer now.
+func (o UplinkOptions) Dial(log *slog.Logger) (*nats.Conn, error) {
+	nc, err := nats.Connect(o.URL, o.remote(log)...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS at %s: %w", Redacted(server), withoutURL(err))
+		return nil, fmt.Errorf("connect to NATS at %s: %w", Redacted(o.URL), withoutURL(err))
 	}
 	return nc, nil
 }
 
 // remote are the options of a connection that leaves the machine.
-func remote(credentialsFile, caFile string, log *slog.Logger) []nats.Option {
+func (o UplinkOptions) remote(log *slog.Logger) []nats.Option {
 	opts := append(lasting(log),
 		nats.Name("vegress"),
 		nats.ReconnectWait(500*time.Millisecond),
@@ -59,11 +64,14 @@ func remote(credentialsFile, caFile string, log *slog.Logger) []nats.Option {
 		nats.PingInterval(5*time.Second),
 		nats.MaxPingsOutstanding(2),
 	)
-	if credentialsFile != "" {
-		opts = append(opts, nats.UserCredentials(credentialsFile))
+	if o.CredentialsFile != "" {
+		opts = append(opts, nats.UserCredentials(o.CredentialsFile))
 	}
-	if caFile != "" {
-		opts = append(opts, nats.RootCAs(caFile))
+	if o.CAFile != "" {
+		opts = append(opts, nats.RootCAs(o.CAFile))
+	}
+	if o.CertFile != "" {
+		opts = append(opts, nats.ClientCert(o.CertFile, o.KeyFile))
 	}
 	return opts
 }

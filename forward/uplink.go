@@ -27,14 +27,21 @@ type UplinkOptions struct {
 	// CAFile has the authorities that the server's certificate may be of;
 	// empty: the system's.
 	CAFile string `mapstructure:"ca_file"`
+	// CertFile and KeyFile are what a server gets that asks clients for a
+	// certificate; both or none.
+	CertFile string `mapstructure:"cert_file"`
+	KeyFile  string `mapstructure:"key_file"`
 }
 
 // Validate checks the options. Its errors name the key and the value, without
 // a password in it.
 func (o UplinkOptions) Validate() error {
+	if (o.CertFile == "") != (o.KeyFile == "") {
+		return fmt.Errorf("forward.uplink: cert_file is %q and key_file is %q: set both or none", o.CertFile, o.KeyFile)
+	}
 	if o.URL == "" {
-		if o.CredentialsFile != "" || o.CAFile != "" {
-			return errors.New("forward.uplink: credentials_file or ca_file is set, and url is not")
+		if o.CredentialsFile+o.CAFile+o.CertFile != "" {
+			return errors.New("forward.uplink: credentials_file, ca_file or cert_file is set, and url is not")
 		}
 		return nil
 	}
@@ -101,7 +108,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 		return fmt.Errorf("forward.uplink.credentials_file: %w", err)
 	}
 	errs := newConnectionErrors(u.log)
-	far, err := nats.Connect(u.opts.URL, append(remote(u.opts.CredentialsFile, u.opts.CAFile, u.log),
+	far, err := nats.Connect(u.opts.URL, append(u.opts.remote(u.log),
 		nats.RetryOnFailedConnect(true),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { u.noteError(errs, err) }),
 	)...)

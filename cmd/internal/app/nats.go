@@ -21,23 +21,26 @@ import (
 
 // natsFlags say which NATS server a command reads.
 type natsFlags struct {
-	config      string
-	url         string
-	credentials string
-	caFile      string
+	config string
+	server forward.UplinkOptions
 }
 
 func (f *natsFlags) register(cmd *cobra.Command) {
 	configFlag(cmd, &f.config)
-	cmd.Flags().StringVar(&f.url, "nats", "", "`URL` of the NATS server (default: the configured forward.listen); user:password@ goes before the host")
-	cmd.Flags().StringVar(&f.credentials, "credentials", "", "NATS credentials `file`")
-	cmd.Flags().StringVar(&f.caFile, "ca-file", "", "PEM `file` with the certificates to trust")
+	cmd.Flags().StringVar(&f.server.URL, "nats", "", "`URL` of the NATS server (default: the configured forward.listen); user:password@ goes before the host")
+	cmd.Flags().StringVar(&f.server.CredentialsFile, "credentials", "", "NATS credentials `file`")
+	cmd.Flags().StringVar(&f.server.CAFile, "ca-file", "", "PEM `file` with the certificates to trust")
+	cmd.Flags().StringVar(&f.server.CertFile, "cert-file", "", "PEM `file` with the certificate to show a server that asks for one")
+	cmd.Flags().StringVar(&f.server.KeyFile, "key-file", "", "PEM `file` with the key of that certificate")
 }
 
 // dial connects to the server that the flags or the configuration name. When
 // the server later says that the user may not read, end is called with that.
 func (f *natsFlags) dial(std Streams, end context.CancelCauseFunc) (*nats.Conn, error) {
-	server, err := f.server()
+	if (f.server.CertFile == "") != (f.server.KeyFile == "") {
+		return nil, usage(errors.New("--cert-file and --key-file: want both, or none"))
+	}
+	server, err := f.address()
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -45,17 +48,19 @@ func (f *natsFlags) dial(std Streams, end context.CancelCauseFunc) (*nats.Conn, 
 	if err != nil {
 		return nil, err
 	}
-	nc, err := forward.Dial(server, f.credentials, f.caFile, slog.New(denials{log.Handler(), end}))
+	to := f.server
+	to.URL = server
+	nc, err := to.Dial(slog.New(denials{log.Handler(), end}))
 	if err != nil {
 		return nil, hinted(err)
 	}
 	return nc, nil
 }
 
-// server is the URL to connect to.
-func (f *natsFlags) server() (string, error) {
-	if f.url != "" {
-		return natsURL(f.url)
+// address is the URL to connect to.
+func (f *natsFlags) address() (string, error) {
+	if f.server.URL != "" {
+		return natsURL(f.server.URL)
 	}
 	config, err := configs.Load(f.config, nil)
 	if err != nil {
@@ -120,7 +125,7 @@ func natsHint(err error) string {
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		return "this server speaks no TLS: nats:// instead of tls://"
 	case strings.Contains(text, "certificate required"):
-		return "the server wants a certificate of the client (forward.tls.client_ca_file), which this command cannot show: read with a NATS client that can"
+		return "the server wants a certificate of the client (forward.tls.client_ca_file): show one with --cert-file and --key-file"
 	case errors.As(err, new(x509.UnknownAuthorityError)):
 		return "name the CA's certificate with --ca-file"
 	case errors.As(err, new(x509.HostnameError)):
