@@ -49,7 +49,6 @@ func (d *Decoder) hold(s *session, h *header, id uint16, data string) {
 // undecodable counts a set that is given up.
 func (d *Decoder) undecodable(why undecoded) {
 	d.count.undecoded[why].Add(1)
-	d.count.received.Add(1)
 	d.count.dropped.noTemplate.Add(1)
 }
 

@@ -129,7 +129,6 @@ func (d *Decoder) Decode(m Message, take func(*Record)) {
 // record is lost, or more.
 func (d *Decoder) malformed(why Malformed) {
 	d.count.malformed[why].Add(1)
-	d.count.received.Add(1)
 	d.count.dropped.malformed.Add(1)
 }
 

@@ -271,6 +271,27 @@ func TestHeld(t *testing.T) {
 	}
 }
 
+// TestForget: a template that is neither announced nor used is forgotten, and
+// one that is used is not.
+func TestForget(t *testing.T) {
+	d := ipfix.New(ipfix.Options{Forget: time.Hour})
+	decoded(d, now, message(now, 0, 0, set(2, plain, template(257, 8, 4, 12, 4, 1, 8))))
+	for n := range byte(7) {
+		at := now.Add(time.Duration(n) * 10 * time.Minute)
+		if got := decoded(d, at, message(at, uint32(n), 0, set(256, recent(uint16(n))))); len(got) != 1 {
+			t.Fatalf("after %s: %d flows", at.Sub(now), len(got))
+		}
+	}
+	d.Idle(now.Add(time.Hour + time.Minute))
+	if st := d.Stats(); st.Templates != 1 || st.Exporters != 1 || st.Flows != 7 {
+		t.Errorf("%+v", st)
+	}
+	d.Idle(now.Add(3 * time.Hour))
+	if st := d.Stats(); st.Templates != 0 || st.Exporters != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
 // TestOtherPort: an exporter may send from another port each time. Its templates
 // hold for all of them, in whatever order they come, unless two disagree: then
 // more than one host has that address.

@@ -139,7 +139,7 @@ func (d *Decoder) flow(s *session, h *header, l *layout, raw string, take func(*
 	r := &d.record
 	r.d, r.h, r.s, r.Raw = d, h, s, raw
 	r.seen.read(l, raw)
-	d.count.received.Add(1)
+	d.count.flows.Add(1)
 	if d.twins.seen(s, &r.seen) {
 		d.count.deduplicated.Add(1)
 		return

@@ -141,6 +141,13 @@ func (d *Decoder) forget(before time.Time) {
 			d.end(e.Value.(*session))
 		}
 	}
+	for _, s := range d.sessions.known {
+		for id, t := range s.templates {
+			if t.used.Before(before) {
+				d.drop(s, id)
+			}
+		}
+	}
 }
 
 // Loss is what an exporter's sequence numbers say was lost.

@@ -42,7 +42,8 @@ func (u undecoded) String() string {
 // sets left aside, Received are those given to take, Deduplicated and Dropped.
 type Stats struct {
 	Messages int64 // datagrams
-	Received int64 // data records that are flows; what could not be decoded counts as one
+	Flows    int64 // data records that are flows, second reports included
+	Received int64 // Flows, and what was dropped
 	// Deduplicated are second reports of a flow.
 	Deduplicated int64
 	Dropped      Dropped
@@ -76,15 +77,15 @@ type Dropped struct {
 
 // counters is Stats while it counts.
 type counters struct {
-	messages, received, deduplicated, other atomic.Int64
-	dropped                                 struct{ noTemplate, malformed atomic.Int64 }
-	malformed                               [malformedEnd]atomic.Int64
-	exporters, templates                    atomic.Int64
-	forgotten, refused                      atomic.Int64
-	held, heldBytes                         atomic.Int64
-	undecoded                               [undecodedEnd]atomic.Int64
-	lostRecords, lostMessages               atomic.Int64
-	late, restarts                          atomic.Int64
+	messages, flows, deduplicated, other atomic.Int64
+	dropped                              struct{ noTemplate, malformed atomic.Int64 }
+	malformed                            [malformedEnd]atomic.Int64
+	exporters, templates                 atomic.Int64
+	forgotten, refused                   atomic.Int64
+	held, heldBytes                      atomic.Int64
+	undecoded                            [undecodedEnd]atomic.Int64
+	lostRecords, lostMessages            atomic.Int64
+	late, restarts                       atomic.Int64
 }
 
 // Stats returns the counters. What left the Decoder is read before what came
@@ -107,13 +108,15 @@ func (d *Decoder) Stats() Stats {
 	for u := range undecodedEnd {
 		st.Undecoded[u.String()] = c.undecoded[u].Load()
 	}
-	st.Received, st.Messages = c.received.Load(), c.messages.Load()
+	st.Flows, st.Messages = c.flows.Load(), c.messages.Load()
+	st.Received = st.Flows + st.Dropped.NoTemplate + st.Dropped.Malformed
 	return st
 }
 
 // Add adds o to s.
 func (s *Stats) Add(o Stats) {
 	s.Messages += o.Messages
+	s.Flows += o.Flows
 	s.Received += o.Received
 	s.Deduplicated += o.Deduplicated
 	s.Dropped.NoTemplate += o.Dropped.NoTemplate

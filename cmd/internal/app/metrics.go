@@ -148,7 +148,7 @@ func (m metrics) flows(s scrape) {
 	}
 	st := m.app.flows.stats()
 	s.counter("ipfix_messages_total", "Datagrams of exporters.", float64(st.Messages))
-	s.counter("ipfix_flows_total", "Data records that are flows, second reports included.", float64(st.Received-st.Dropped.NoTemplate-st.Dropped.Malformed))
+	s.counter("ipfix_flows_total", "Data records that are flows, second reports included.", float64(st.Flows))
 	s.counter("ipfix_duplicates_total", "Second reports of a flow.", float64(st.Deduplicated))
 	s.counter("ipfix_other_records_total", "Data records that are no flows.", float64(st.Other))
 	for reason, n := range st.Malformed {
@@ -274,6 +274,7 @@ func (m metrics) memory(s scrape) {
 		depth += len(shard.in)
 		n, e := shard.analysis.names.Stats(), shard.analysis.egress.Stats()
 		known.Pairs, known.Shared = known.Pairs+n.Pairs, known.Shared+n.Shared
+		known.Learned, known.Joined, known.Annotated = known.Learned+n.Learned, known.Joined+n.Joined, known.Annotated+n.Annotated
 		forgotten["names"] += n.Forgotten
 		forgotten["accounts"] += e.ForgottenAccounts
 		forgotten["connections"] += e.ForgottenConnections
@@ -285,6 +286,9 @@ func (m metrics) memory(s scrape) {
 	s.gauge("queue_depth", "Batches that wait, by queue.", float64(depth), "queue", "shards")
 	s.gauge("names", "Names known for addresses.", float64(known.Pairs), "of", "source")
 	s.gauge("names", "Names known for addresses.", float64(known.Shared), "of", "all")
+	for what, n := range map[string]int64{"learned": known.Learned, "joined": known.Joined, "used": known.Annotated} {
+		s.counter("names_total", "Names that records taught, that answers gave who had asked, and that were put to addresses.", float64(n), "how", what)
+	}
 	for what, n := range forgotten {
 		s.counter("forgotten_total", "What fell out of bounded memory.", float64(n), "what", what)
 	}
