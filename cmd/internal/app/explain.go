@@ -178,10 +178,11 @@ func wouldJustify(f *event.Finding) string {
 	var b strings.Builder
 	role := ruleRole(f)
 	if role == "" {
-		role = event.Slug(f.Src.Context.VM.Name)
-		fmt.Fprintf(&b, "roles:\n  - {name: %q, names: [%q]}\n", role, f.Src.Context.VM.Name)
+		name := f.Src.Context.VM.Name
+		role = "vm_" + event.Slug(name) // a VM can be called "any", or as a role is
+		fmt.Fprintf(&b, "roles:\n  - {name: %q, names: [%q]}\n", role, strings.ReplaceAll(name, "*", "?"))
 	}
-	fmt.Fprintf(&b, "justifications:\n  - name: %q\n    role: %q\n    destinations: [%q]\n", "explained "+f.UID[:8], role, to)
+	fmt.Fprintf(&b, "justifications:\n  - name: %q\n    role: %q\n    destinations: [%q]\n", fmt.Sprintf("explained %.8s", f.UID), role, to)
 	if f.Dst.Port != 0 {
 		fmt.Fprintf(&b, "    ports: [%d]\n", f.Dst.Port)
 	}

@@ -103,3 +103,23 @@ func TestExplainRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestExplainGivesNoMore: what is to be pasted justifies this one machine,
+// whatever it is called.
+func TestExplainGivesNoMore(t *testing.T) {
+	for name, want := range map[string]string{
+		"any":     `{name: "vm_any", names: ["any"]}`,
+		"*":       `{name: "vm__", names: ["?"]}`,
+		`a"*b`:    `{name: "vm_a_b", names: ["a\"?b"]}`,
+		"backup*": `{name: "vm_backup_", names: ["backup?"]}`,
+	} {
+		f := event.Finding{UID: "0123"} // not one of ours
+		f.Justification.Verdict = event.VerdictUnjustified
+		f.Dst.Hostname = "files.example.net"
+		f.Src.Context.VM = &event.VM{Name: name}
+		got := strings.Join(strings.Fields(wouldJustify(&f)), " ")
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
