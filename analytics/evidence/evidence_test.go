@@ -3,6 +3,7 @@ package evidence_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -323,7 +324,7 @@ func TestSaveAndLoad(t *testing.T) {
 	if !e.Changed() {
 		t.Error("there is nothing to save")
 	}
-	data, err := e.Save(moment("22:40"))
+	data, err := e.Save(moment("22:40"))()
 	if err != nil || e.Changed() {
 		t.Fatalf("changed %t, error %v", e.Changed(), err)
 	}
@@ -358,16 +359,36 @@ func TestSaveAndLoad(t *testing.T) {
 
 func TestSnapshotForgetsWhatIsLongOver(t *testing.T) {
 	e := learned(note("1:00", "a", "started"), note("1:30", "a", "finished"))
-	if data, err := e.Save(moment("26:00")); err != nil || strings.Contains(string(data), "vc1") {
+	if data, err := e.Save(moment("26:00"))(); err != nil || strings.Contains(string(data), "vc1") {
 		t.Errorf("%s, %v", data, err)
 	}
+}
+
+// What Save gave is written later: it is what was known then.
+func TestSaveIsOfOneMoment(t *testing.T) {
+	e := learned(note("22:10", "a", "started"), firewall("22:10", "enable"))
+	want, err := e.Save(moment("22:40"))()
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := e.Save(moment("22:40"))
+	var written sync.WaitGroup
+	written.Go(func() {
+		if got, err := encode(); err != nil || string(got) != string(want) {
+			t.Errorf("got %s, %v; want %s", got, err, want)
+		}
+	})
+	for _, ev := range []*event.Event{note("22:41", "b", "started"), note("22:42", "a", "finished"), firewall("22:50", "disable")} {
+		e.Learn(ev)
+	}
+	written.Wait()
 }
 
 // FuzzLoad: whatever stands in the file, reading it does not panic, and what
 // is read can be asked and saved.
 func FuzzLoad(f *testing.F) {
 	e := learned(note("22:10", "a", "started"), firewall("22:10", "enable"))
-	data, err := e.Save(moment("22:40"))
+	data, err := e.Save(moment("22:40"))()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -381,7 +402,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		e.Learn(note("22:50", "a", "finished"))
 		e.Patch(esx, moment("22:40"))
-		if _, err := e.Save(moment("22:40")); err != nil && !strings.Contains(err.Error(), "year outside of range") {
+		if _, err := e.Save(moment("22:40"))(); err != nil && !strings.Contains(err.Error(), "year outside of range") {
 			t.Fatal(err)
 		}
 	})

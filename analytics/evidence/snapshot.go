@@ -39,8 +39,9 @@ type spanState struct {
 func (e *Evidence) Changed() bool { return e.signs.Load() != e.saved }
 
 // Save gives what e knows, for Load after a restart. What ended a day before
-// now is left out.
-func (e *Evidence) Save(now time.Time) ([]byte, error) {
+// now is left out. encode writes it, which takes half a second where it is much:
+// it may be called from another goroutine, while e goes on.
+func (e *Evidence) Save(now time.Time) (encode func() ([]byte, error)) {
 	e.saved = e.signs.Load()
 	old := now.Add(-keepPast)
 	s := snapshot{
@@ -51,15 +52,17 @@ func (e *Evidence) Save(now time.Time) ([]byte, error) {
 	}
 	for vcenter, run := range e.backups.All() {
 		if state := run.state(); !run.to.Before(old) {
-			state.Jobs = run.open
+			state.Jobs = maps.Clone(run.open)
 			s.Backups[vcenter] = state
 		}
 	}
-	data, err := json.Marshal(&s)
-	if err != nil {
-		return nil, fmt.Errorf("write what vSphere reported: %w", err)
+	return func() ([]byte, error) {
+		data, err := json.Marshal(&s)
+		if err != nil {
+			return nil, fmt.Errorf("write what vSphere reported: %w", err)
+		}
+		return data, nil
 	}
-	return data, nil
 }
 
 func spansOf(spans *analytics.Recent[string, *span], old time.Time) map[string]spanState {
@@ -72,6 +75,7 @@ func spansOf(spans *analytics.Recent[string, *span], old time.Time) map[string]s
 	return all
 }
 
+// state is s as it is now: its records never change.
 func (s *span) state() spanState {
 	state := spanState{Name: s.name, From: s.from, To: s.to, Records: s.records}
 	for i := range s.past {

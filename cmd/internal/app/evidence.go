@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vegress/vegress/analytics/evidence"
@@ -37,22 +39,36 @@ func (a *App) loadEvidence(shards []*shard) {
 
 // keepEvidence gives what the first shard calls at each beat, and at its end:
 // it writes down what that shard knows, which is what all do, when there is
-// news and the last time is long enough ago.
+// news and the last time is long enough ago. The shard does not wait for that,
+// but at its end.
 func (a *App) keepEvidence(e *evidence.Evidence) (keep func(wall time.Time, end bool)) {
-	file := filepath.Join(a.config.DataDir, evidenceName)
 	var last time.Time
+	var writer sync.WaitGroup
+	var busy atomic.Bool
 	return func(wall time.Time, end bool) {
-		if !e.Changed() || !end && wall.Sub(last) < saveEvery {
+		if end {
+			writer.Wait()
+		}
+		if !e.Changed() || !end && (busy.Load() || wall.Sub(last) < saveEvery) {
 			return
 		}
 		last = wall
-		data, err := e.Save(a.clock.at(wall))
-		if err == nil {
-			err = replaceFile(file, data)
+		encode := e.Save(a.clock.at(wall))
+		busy.Store(true)
+		writer.Go(func() { a.saveEvidence(encode); busy.Store(false) })
+		if end {
+			writer.Wait()
 		}
-		if err != nil {
-			a.log.Warn("what vSphere reports is not kept for the next start", "error", err)
-		}
+	}
+}
+
+func (a *App) saveEvidence(encode func() ([]byte, error)) {
+	data, err := encode()
+	if err == nil {
+		err = replaceFile(filepath.Join(a.config.DataDir, evidenceName), data)
+	}
+	if err != nil {
+		a.log.Warn("what vSphere reports is not kept for the next start", "error", err)
 	}
 }
 
