@@ -500,8 +500,10 @@ func Explain(f *event.Finding, sentence string) {
 // dueHeap orders the cases that have something new by when they may say so.
 type dueHeap []*Case
 
+// Len is for package heap.
 func (h dueHeap) Len() int { return len(h) }
 
+// Less puts the sooner first, and of the same moment the older case.
 func (h dueHeap) Less(i, j int) bool {
 	if c := h[i].next.Compare(h[j].next); c != 0 {
 		return c < 0
@@ -509,6 +511,7 @@ func (h dueHeap) Less(i, j int) bool {
 	return h[i].seq < h[j].seq
 }
 
+// Swap keeps each case's place in it.
 func (h dueHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].heapIndex, h[j].heapIndex = i, j

@@ -209,6 +209,7 @@ type wireCandidate struct {
 	Host         string `json:"host"`
 }
 
+// UnmarshalJSON reads a candidate, or only its name.
 func (c *wireCandidate) UnmarshalJSON(data []byte) error {
 	if data[0] == '"' {
 		return json.Unmarshal(data, &c.Name)

@@ -25,10 +25,17 @@ type Evidence interface {
 // nothing is no Evidence.
 type nothing struct{}
 
+// Backup knows no backup run.
 func (nothing) Backup(*event.VM, bool, time.Time) (r analytics.Run, ok bool) { return }
-func (nothing) Updates(string, time.Time) (r analytics.Run, ok bool)         { return }
-func (nothing) Patch(*event.Host, time.Time) (r analytics.Run, ok bool)      { return }
-func (nothing) Maintenance(*event.Host, time.Time) bool                      { return false }
+
+// Updates knows no patch run.
+func (nothing) Updates(string, time.Time) (r analytics.Run, ok bool) { return }
+
+// Patch knows no work on a host.
+func (nothing) Patch(*event.Host, time.Time) (r analytics.Run, ok bool) { return }
+
+// Maintenance says that no host is in maintenance mode.
+func (nothing) Maintenance(*event.Host, time.Time) bool { return false }
 
 // Roles of VMs that vSphere's reports are about.
 const (

@@ -183,6 +183,7 @@ type firstFatal struct {
 	reason string
 }
 
+// Fatalf keeps the first reason.
 func (f *firstFatal) Fatalf(format string, v ...any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

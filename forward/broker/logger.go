@@ -14,11 +14,20 @@ type logger struct{ log *slog.Logger }
 
 var _ server.Logger = logger{}
 
+// Noticef is Debug here.
 func (l logger) Noticef(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }
-func (l logger) Fatalf(format string, v ...any)  { l.log.Error(fmt.Sprintf(format, v...)) }
-func (l logger) Errorf(format string, v ...any)  { l.log.Error(fmt.Sprintf(format, v...)) }
-func (l logger) Debugf(string, ...any)           {}
-func (l logger) Tracef(string, ...any)           {}
+
+// Fatalf is Error here: it ends nothing.
+func (l logger) Fatalf(format string, v ...any) { l.log.Error(fmt.Sprintf(format, v...)) }
+
+// Errorf is Error.
+func (l logger) Errorf(format string, v ...any) { l.log.Error(fmt.Sprintf(format, v...)) }
+
+// Debugf leaves out what nats-server says in detail.
+func (l logger) Debugf(string, ...any) {}
+
+// Tracef leaves out what goes over the wire.
+func (l logger) Tracef(string, ...any) {}
 
 // Warnf leaves out the warning about plain text passwords: the only one there
 // is belongs to the user that clients without a login become, is random, and

@@ -63,6 +63,7 @@ const (
 	reasons
 )
 
+// String is the reason as the log has it.
 func (r reason) String() string {
 	return [...]string{
 		"source is not in listen.allowed_sources",

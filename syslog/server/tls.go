@@ -92,6 +92,7 @@ func (s *Server) setDeadline(c net.Conn, d time.Duration) error {
 
 type handshakeError struct{ error }
 
+// Unwrap is what the handshake failed of.
 func (e handshakeError) Unwrap() error { return e.error }
 
 // unread is a connection with bytes that were read to look at them.
@@ -100,6 +101,7 @@ type unread struct {
 	first []byte
 }
 
+// Read gives what was looked at, then what follows.
 func (u *unread) Read(b []byte) (int, error) {
 	if len(u.first) > 0 {
 		n := copy(b, u.first)

@@ -34,6 +34,7 @@ const (
 	undecodedEnd
 )
 
+// String is the reason as metrics have it.
 func (u undecoded) String() string {
 	return [undecodedEnd]string{"expired", "full", "forgotten", "closed"}[u]
 }

@@ -45,7 +45,10 @@ func (c Class) String() string {
 // passwordError marks a login that did not happen for want of a password.
 type passwordError struct{ err error }
 
+// Error says where a password was looked for.
 func (e *passwordError) Error() string { return e.err.Error() }
+
+// Unwrap is why there is none.
 func (e *passwordError) Unwrap() error { return e.err }
 
 // Classify tells what kind of failure err is.

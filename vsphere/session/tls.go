@@ -42,6 +42,7 @@ func (o *Options) tlsConfig() (*tls.Config, error) {
 // pinError says that the server's certificate is not the pinned one.
 type pinError struct{ got string }
 
+// Error has the fingerprint of the server's own certificate.
 func (e *pinError) Error() string {
 	return "the certificate is not the one that thumbprint names; the server's SHA-256 is " + e.got
 }

@@ -26,8 +26,26 @@ func TestReplayOfEvidence(t *testing.T) {
 	if got.code != exitOK {
 		t.Fatalf("exit code %d: %s", got.code, got.err)
 	}
-	findings, justified := map[string]*event.Finding{}, map[string]int{}
-	for line := range strings.Lines(got.out) {
+	justified := map[string]int{}
+	findings := readReplay(t, got.out, func(ev *event.Event) {
+		if j := &ev.Justification; len(j.Evidence) > 0 {
+			checkCited(t, j)
+			justified[fmt.Sprintf("%s by %s", ev.Entity(), j.By)]++
+		}
+	})
+	truth := estate.Site.Traffic().Truth()
+	if told := judge(truth.Stories, findings); told.Found != told.Expected || len(told.False) > 0 {
+		t.Errorf("%+v", told)
+	}
+	checkRuns(t, &truth, justified)
+}
+
+// readReplay gives take each event of a replay's output, and returns the last
+// revision of each finding, by its uid.
+func readReplay(t *testing.T, out string, take func(*event.Event)) map[string]*event.Finding {
+	t.Helper()
+	findings := map[string]*event.Finding{}
+	for line := range strings.Lines(out) {
 		if strings.Contains(line, `"class_uid":2004`) {
 			f, err := event.ParseFinding([]byte(line))
 			if err != nil {
@@ -40,16 +58,9 @@ func TestReplayOfEvidence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if j := &ev.Justification; len(j.Evidence) > 0 {
-			checkCited(t, j)
-			justified[fmt.Sprintf("%s by %s", ev.Entity(), j.By)]++
-		}
+		take(&ev)
 	}
-	truth := estate.Site.Traffic().Truth()
-	if told := judge(truth.Stories, findings); told.Found != told.Expected || len(told.False) > 0 {
-		t.Errorf("%+v", told)
-	}
-	checkRuns(t, &truth, justified)
+	return findings
 }
 
 func checkCited(t *testing.T, j *event.Justification) {

@@ -42,24 +42,12 @@ func TestReplayOfFlows(t *testing.T) {
 		t.Fatalf("exit code %d (%s), or a second replay gives other bytes", got.code, got.err)
 	}
 	truth := flows.Truth()
-	events, via, findings := 0, map[event.Via]int{}, map[string]*event.Finding{}
-	for line := range strings.Lines(got.out) {
-		if strings.Contains(line, `"class_uid":2004`) {
-			f, err := event.ParseFinding([]byte(line))
-			if err != nil {
-				t.Fatal(err)
-			}
-			findings[f.UID] = &f
-			continue
-		}
-		ev, err := event.Parse([]byte(line))
-		if err != nil {
-			t.Fatal(err)
-		}
+	events, via := 0, map[event.Via]int{}
+	findings := readReplay(t, got.out, func(ev *event.Event) {
 		events++
 		via[ev.Src.Context.Via]++
 		via[ev.Dst.Context.Via]++
-	}
+	})
 	if events != truth.Records-truth.Duplicates {
 		t.Errorf("%d events, want %d less %d", events, truth.Records, truth.Duplicates)
 	}

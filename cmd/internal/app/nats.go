@@ -186,8 +186,10 @@ func (d denials) Handle(ctx context.Context, r slog.Record) error {
 // deniedError says that the server refuses what the command lives by.
 type deniedError struct{ err error }
 
+// Error names the roles that may read.
 func (e deniedError) Error() string {
 	return "this user may not read: that needs the role consumer or admin in forward.users_file (" + e.err.Error() + ")"
 }
 
+// Unwrap is what the server said.
 func (e deniedError) Unwrap() error { return e.err }

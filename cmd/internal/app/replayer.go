@@ -352,9 +352,14 @@ type waitingEvent struct {
 	ev      *event.Event
 }
 
-func (w waiting) Len() int           { return len(w) }
+// Len is for package heap.
+func (w waiting) Len() int { return len(w) }
+
+// Less puts the event first whose record stood first.
 func (w waiting) Less(i, j int) bool { return w[i].ordinal < w[j].ordinal }
-func (w waiting) Swap(i, j int)      { w[i], w[j] = w[j], w[i] }
+
+// Swap is for package heap.
+func (w waiting) Swap(i, j int) { w[i], w[j] = w[j], w[i] }
 
 // Push is for package heap.
 func (w *waiting) Push(x any) { *w = append(*w, x.(waitingEvent)) }

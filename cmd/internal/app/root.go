@@ -32,7 +32,10 @@ type Streams struct {
 // configuration.
 type usageError struct{ err error }
 
+// Error is the text of the error that is marked.
 func (e usageError) Error() string { return e.err.Error() }
+
+// Unwrap is the error that is marked.
 func (e usageError) Unwrap() error { return e.err }
 
 // usage wraps err, if it is one, as a usageError.
@@ -84,6 +87,7 @@ func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ";
 // said marks an error that the user has been told of.
 type said struct{ error }
 
+// Unwrap is the error that is marked.
 func (e said) Unwrap() error { return e.error }
 
 func newRoot(std Streams) *cobra.Command {
