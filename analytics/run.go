@@ -12,8 +12,8 @@ type Run struct {
 	Records []string
 }
 
-// Covers says that at lies within r, both ends included. It counts in whole
-// seconds, as verdicts do.
+// Covers says that at lies within r, both ends included; a run without a begin
+// covers nothing. It counts in whole seconds, as verdicts do.
 func (r *Run) Covers(at time.Time) bool {
-	return at.Unix() >= r.From.Unix() && at.Unix() <= r.To.Unix()
+	return !r.From.IsZero() && at.Unix() >= r.From.Unix() && at.Unix() <= r.To.Unix()
 }

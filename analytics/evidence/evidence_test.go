@@ -417,3 +417,15 @@ func TestSameSecond(t *testing.T) {
 		t.Error("the second of the report is outside of the run")
 	}
 }
+
+// A span without a begin, as a file can have one that somebody changed, covers
+// nothing: a verdict has both ends.
+func TestLoadWithoutBegin(t *testing.T) {
+	e := evidence.New(options())
+	if err := e.Load([]byte(`{"version": 1, "vms": {"` + proxy.Key + `": {"name": "x", "to": "2100-01-01T00:00:00Z"}}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if r, ok := e.Backup(proxy, true, moment("22:40")); ok {
+		t.Errorf("%+v", r)
+	}
+}
