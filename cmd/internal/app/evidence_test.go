@@ -15,6 +15,7 @@ import (
 // vCenter: all stories are found, nothing honest is, and what no window
 // covers is justified by what vSphere itself reported.
 func TestReplayOfEvidence(t *testing.T) {
+	t.Parallel()
 	estate, _ := openEstate(t)
 	known := filepath.Join(t.TempDir(), "inventory.json")
 	if got := command(t, "inventory", "export", "--vcenter", estate.URL(), "--username", estate.Username(),

@@ -18,6 +18,7 @@ import (
 // each record becomes one event of its exporter's host, and the VM is known by
 // what the exporter tells.
 func TestReplayOfFlows(t *testing.T) {
+	t.Parallel()
 	estate, _ := openEstate(t)
 	dir := t.TempDir()
 	known, capture := filepath.Join(dir, "inventory.json"), filepath.Join(dir, "flows.pcap")
