@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vmware/govmomi"
@@ -199,6 +200,7 @@ func adopt(obj mo.VirtualMachine, plan *VM) *VM {
 			card := d.(types.BaseVirtualEthernetCard).GetVirtualEthernetCard()
 			vm.MAC = card.MacAddress
 			vm.VIF = card.ExternalId
+			vm.port = portOf(card)
 		}
 	}
 	if obj.Guest != nil {
@@ -210,6 +212,19 @@ func adopt(obj mo.VirtualMachine, plan *VM) *VM {
 		}
 	}
 	return vm
+}
+
+// portOf is the port of a Distributed Switch that the adapter is connected to.
+func portOf(card *types.VirtualEthernetCard) uint32 {
+	b, ok := card.Backing.(*types.VirtualEthernetCardDistributedVirtualPortBackingInfo)
+	if !ok {
+		return 0
+	}
+	port, err := strconv.ParseUint(b.Port.PortKey, 10, 32)
+	if err != nil {
+		return 0
+	}
+	return uint32(port)
 }
 
 // prepare writes into the vcsim what the traffic needs: the vCenter's name, guest addresses where

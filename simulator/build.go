@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/vmware/govmomi/object"
@@ -25,7 +26,7 @@ type builder struct {
 	hosts   map[string]*object.HostSystem
 	pools   map[string]*object.ResourcePool // cluster + "/" + pool name
 	folders map[string]*object.Folder
-	network types.BaseVirtualDeviceBackingInfo
+	network *types.VirtualEthernetCardDistributedVirtualPortBackingInfo
 	fields  map[string]int32
 }
 
@@ -194,11 +195,15 @@ func (b *builder) findNetwork(ctx context.Context) error {
 			return err
 		}
 		if pg.Config.Uplink == nil || !*pg.Config.Uplink {
-			b.network, err = object.NewDistributedVirtualPortgroup(b.client, ref).EthernetCardBackingInfo(ctx)
+			network, err := object.NewDistributedVirtualPortgroup(b.client, ref).EthernetCardBackingInfo(ctx)
 			if err != nil {
 				return fmt.Errorf("find the network of port group %s: %w", pg.Name, err)
 			}
+			b.network, _ = network.(*types.VirtualEthernetCardDistributedVirtualPortBackingInfo)
 		}
+	}
+	if b.network == nil {
+		return errors.New("the model has no port group for VMs")
 	}
 	return nil
 }
@@ -267,7 +272,7 @@ func (b *builder) made(ctx context.Context, task *object.Task, vm *VM) (types.Ma
 
 func (b *builder) spec(vm *VM) (types.VirtualMachineConfigSpec, error) {
 	nic := &types.VirtualVmxnet3{VirtualVmxnet: types.VirtualVmxnet{VirtualEthernetCard: types.VirtualEthernetCard{
-		VirtualDevice: types.VirtualDevice{Key: 4000, Backing: b.network},
+		VirtualDevice: types.VirtualDevice{Key: 4000, Backing: b.backing(vm)},
 		AddressType:   string(types.VirtualEthernetCardMacTypeAssigned),
 		MacAddress:    vm.MAC,
 		ExternalId:    vm.VIF,
@@ -282,6 +287,13 @@ func (b *builder) spec(vm *VM) (types.VirtualMachineConfigSpec, error) {
 		Files:        &types.VirtualMachineFileInfo{VmPathName: "[LocalDS_0]"},
 		DeviceChange: change,
 	}, nil
+}
+
+// backing connects a VM to its port of the switch.
+func (b *builder) backing(vm *VM) types.BaseVirtualDeviceBackingInfo {
+	network := *b.network
+	network.Port.PortKey = strconv.Itoa(int(vm.port))
+	return &network
 }
 
 // dress turns the VM on, and writes what VMware Tools in its guest would

@@ -120,6 +120,9 @@ const (
 	exportStyles
 )
 
+// exportsAs is what the host at that place in the estate exports.
+func exportsAs(i int) exportStyle { return exportStyle(i) % exportStyles }
+
 func newExporter(h *Host, style exportStyle, boot time.Time) *exporter {
 	e := &exporter{host: h, style: style, boot: boot}
 	e.templates = [...]func() []flowTemplate{switchTemplates, firewallTemplates, netflowTemplates}[style]()

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -35,6 +36,7 @@ type FlowOptions struct {
 type Flows struct {
 	packets []FlowPacket
 	truth   FlowTruth
+	ways    sync.Map // netip.AddrPort of a socket -> that of its exporter
 }
 
 // FlowPacket is one datagram of an exporter.
@@ -48,13 +50,14 @@ type FlowPacket struct {
 // FlowTruth is what a collector should make of Flows.
 type FlowTruth struct {
 	// Stories are those of the Traffic that flows tell of, with the records
-	// that do, and their bytes.
+	// that do, and their bytes: some of Traffic.Truth, and such that no line
+	// tells of.
 	Stories []Story `json:"stories"`
 
 	Records    int `json:"records"`    // data records sent
 	Duplicates int `json:"duplicates"` // second reports among them
-	// Lost is what was exported and not sent, as sequence numbers tell it: data
-	// records of IPFIX, messages of NetFlow.
+	// Lost is what was exported and not sent, as far as sequence numbers tell
+	// it: data records of IPFIX, messages of NetFlow after the exporter's first.
 	LostRecords  int `json:"lost_records"`
 	LostMessages int `json:"lost_messages"`
 }
@@ -122,12 +125,12 @@ func (t *Traffic) Flows(o FlowOptions) *Flows {
 		}
 	}
 	for i, h := range t.site.Hosts {
-		e := newExporter(h, exportStyle(i)%exportStyles, t.start.Add(-40*24*time.Hour))
+		e := newExporter(h, exportsAs(i), t.start.Add(-40*24*time.Hour))
 		slices.SortStableFunc(reports[i], func(a, b report) int { return a.at.Compare(b.at) })
-		f.export(i, e, t.start, reports[i], o)
+		f.export(i, e, t.start, t.end, reports[i], o)
 	}
 	slices.SortStableFunc(f.packets, func(a, b FlowPacket) int { return a.Time.Compare(b.Time) })
-	f.stories(t.truth.Stories, reports)
+	f.stories(slices.Concat(t.truth.Stories, t.unlogged), reports)
 	return f
 }
 
@@ -204,55 +207,80 @@ func (b *batch) close() {
 	}
 }
 
-// export writes the messages of one host.
-func (f *Flows) export(index int, e *exporter, start time.Time, reports []report, o FlowOptions) {
+// export writes the messages of one host, and at the end of the night once
+// more its templates: their sequence number tells of what was lost last.
+func (f *Flows) export(index int, e *exporter, start, end time.Time, reports []report, o FlowOptions) {
 	announced := start.Add(o.LateTemplates)
 	if len(reports) > 0 && o.LateTemplates > 0 {
 		announced = reports[0].at.Add(o.LateTemplates)
 	}
-	lost, messages := 0, 0
-	announce := func(until time.Time) {
-		for ; !announced.After(until); announced = announced.Add(announceEvery) {
-			m := e.announcement(announced)
-			if lost < o.LoseTemplates {
-				lost++
-				if e.style == exportNetFlow {
-					f.truth.LostMessages++
-				}
-				continue
-			}
-			f.send(index, e, announced, m)
-		}
-	}
-	var b batch
-	flush := func() {
-		if b.records == 0 {
-			return
-		}
-		b.close()
-		announce(b.at)
-		m := e.message(b.at, b.records, b.sets)
-		if messages++; o.LoseMessages > 0 && messages%o.LoseMessages == 0 {
-			if e.style == exportNetFlow {
-				f.truth.LostMessages++
-			} else {
-				f.truth.LostRecords += b.records
-			}
-		} else {
-			f.truth.Records += b.records
-			f.truth.Duplicates += b.twice
-			f.send(index, e, b.at, m)
-		}
-		b = batch{}
-	}
+	w := &outbox{flows: f, index: index, exporter: e, options: o, announced: announced}
 	for i := range reports {
 		r := &reports[i]
-		if b.records > 0 && (r.at.Sub(b.at) > cmp.Or(o.Gather, exportEvery) || len(b.sets)+len(b.set) > exportBytes) {
-			flush()
+		if w.records > 0 && (r.at.Sub(w.at) > cmp.Or(o.Gather, exportEvery) || len(w.sets)+len(w.set) > exportBytes) {
+			w.flush()
 		}
-		f.add(&b, e, r)
+		f.add(&w.batch, e, r)
 	}
-	flush()
+	w.flush()
+	w.announce(end)
+	f.send(index, e, end, e.announcement(end))
+}
+
+// outbox is one host's way out, with what gets lost on it.
+type outbox struct {
+	batch
+	flows    *Flows
+	index    int
+	exporter *exporter
+	options  FlowOptions
+
+	announced      time.Time // of the next templates
+	lost, messages int
+	began          bool // something was sent
+}
+
+// announce sends the templates that are due until then.
+func (w *outbox) announce(until time.Time) {
+	for ; !w.announced.After(until); w.announced = w.announced.Add(announceEvery) {
+		m := w.exporter.announcement(w.announced)
+		if w.lost < w.options.LoseTemplates {
+			w.lost++
+			w.lose(0)
+			continue
+		}
+		w.flows.send(w.index, w.exporter, w.announced, m)
+		w.began = true
+	}
+}
+
+// flush sends what was gathered.
+func (w *outbox) flush() {
+	if w.records == 0 {
+		return
+	}
+	w.close()
+	w.announce(w.at)
+	m := w.exporter.message(w.at, w.records, w.sets)
+	if w.messages++; w.options.LoseMessages > 0 && w.messages%w.options.LoseMessages == 0 {
+		w.lose(w.records)
+	} else {
+		w.flows.truth.Records += w.records
+		w.flows.truth.Duplicates += w.twice
+		w.flows.send(w.index, w.exporter, w.at, m)
+		w.began = true
+	}
+	w.batch = batch{}
+}
+
+// lose counts a message with so many records that is not sent.
+func (w *outbox) lose(records int) {
+	switch {
+	case w.exporter.style != exportNetFlow:
+		w.flows.truth.LostRecords += records
+	case w.began:
+		w.flows.truth.LostMessages++
+	}
 }
 
 // add puts a record into a message; the switch's second report of it too. Only
@@ -360,29 +388,48 @@ func (p *FlowPacket) captured(to netip.Addr) []byte {
 // exporter from a socket of its own, in order, at most so many a second (0:
 // 20,000). Counts has datagrams as records.
 func (f *Flows) Play(ctx context.Context, to string, rate int) (Counts, error) {
+	rate = cmp.Or(rate, 20_000)
+	began := time.Now()
+	return f.play(ctx, to, func(i int) error {
+		return wait(ctx, began.Add(time.Duration(i)*time.Second/time.Duration(rate)))
+	})
+}
+
+// PlayWith is Play, each datagram when t's Clock has come to its time.
+func (f *Flows) PlayWith(ctx context.Context, to string, t *Traffic) (Counts, error) {
+	const look = 2 * time.Millisecond
+	return f.play(ctx, to, func(i int) error {
+		for t.Clock(time.Now()).Before(f.packets[i].Time) {
+			if err := wait(ctx, time.Now().Add(look)); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
+	})
+}
+
+// play sends each datagram when due, which gets its index, returns.
+func (f *Flows) play(ctx context.Context, to string, due func(int) error) (counts Counts, err error) {
 	t, err := parseTarget(to)
 	if err == nil && t.network != "udp" {
 		err = fmt.Errorf("target %q: flows go over udp", to)
 	}
 	if err != nil {
-		return Counts{}, fmt.Errorf("play flows: %w", err)
+		return counts, fmt.Errorf("play flows: %w", err)
 	}
-	rate = cmp.Or(rate, 20_000)
 	conns := make(map[int]net.Conn)
 	defer func() {
 		for _, c := range conns {
 			c.Close()
 		}
 	}()
-	var counts Counts
-	began := time.Now()
 	for i := range f.packets {
 		p := &f.packets[i]
-		if err := wait(ctx, began.Add(time.Duration(i)*time.Second/time.Duration(rate))); err != nil {
+		if err := due(i); err != nil {
 			return counts, err
 		}
 		if conns[p.Exporter] == nil {
-			if conns[p.Exporter], err = (&net.Dialer{}).DialContext(ctx, "udp", t.address); err != nil {
+			if conns[p.Exporter], err = f.dial(ctx, t.address, p.Source); err != nil {
 				return counts, fmt.Errorf("play flows: %w", err)
 			}
 		}
@@ -394,4 +441,26 @@ func (f *Flows) Play(ctx context.Context, to string, rate int) (Counts, error) {
 		counts.Bytes += int64(len(p.Data))
 	}
 	return counts, nil
+}
+
+// dial opens the socket of the exporter at that address.
+func (f *Flows) dial(ctx context.Context, to string, exporter netip.Addr) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "udp", to)
+	if err != nil {
+		return nil, err
+	}
+	if from, ok := conn.LocalAddr().(*net.UDPAddr); ok {
+		f.ways.Store(from.AddrPort(), netip.AddrPortFrom(exporter, exportPort))
+	}
+	return conn, nil
+}
+
+// Exporter is who sends from that address while the Flows are played: hosts
+// that share a machine share its address. Other addresses stay what they are.
+// It is safe for concurrent use.
+func (f *Flows) Exporter(peer netip.AddrPort) netip.AddrPort {
+	if host, ok := f.ways.Load(netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())); ok {
+		return host.(netip.AddrPort)
+	}
+	return peer
 }

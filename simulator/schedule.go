@@ -36,7 +36,8 @@ type Traffic struct {
 	end     time.Time
 
 	site     *Site
-	passages []passage // what the firewall lines tell of
+	passages []passage // the connections of VMs
+	unlogged []Story   // that no line tells of
 
 	play atomic.Pointer[playhead]
 }
@@ -47,11 +48,12 @@ func (s *Site) Traffic() *Traffic {
 	sc.noise()
 	sc.honest()
 	sc.stories()
+	sc.unloggedStory()
 	sc.marks()
 	slices.SortStableFunc(sc.entries, func(a, b entry) int { return a.at.Compare(b.at) })
 	return &Traffic{
 		senders: sc.senders, entries: sc.entries, truth: sc.truth, start: sc.start, end: sc.end,
-		site: s, passages: sc.passages,
+		site: s, passages: sc.passages, unlogged: sc.unlogged,
 	}
 }
 
@@ -94,6 +96,7 @@ type script struct {
 
 	entries  []entry
 	passages []passage
+	unlogged []Story
 	truth    Truth
 	account  *account // of what is being told; nil: background
 }
@@ -180,7 +183,8 @@ type connection struct {
 	tag      string
 }
 
-// connect writes both lines of c, by the host that the VM is on.
+// connect writes both lines of c, by the host that the VM is on, if the rule
+// is logged.
 func (sc *script) connect(at time.Time, c connection) {
 	sender := sc.byHost[c.vm.host]
 	f := flow{
@@ -189,6 +193,9 @@ func (sc *script) connect(at time.Time, c connection) {
 		end: [...]string{"FIN", "FIN", "RST", "TIMEOUT"}[sc.rng.IntN(4)],
 	}
 	sc.passages = append(sc.passages, passage{at.Truncate(time.Millisecond), c})
+	if c.vm.unlogged {
+		return
+	}
 	st := sc.senders[sender].style
 	sc.tell(at, sender, f.opened(st))
 	sc.tell(at.Add(c.lasts), sender, f.closed(st))

@@ -65,7 +65,8 @@ type VM struct {
 	Attributes   [][2]string // custom attributes, name and value
 
 	host     *Host
-	port     uint32     // of the Distributed Switch
+	port     uint32     // of the Distributed Switch, which all hosts have in common; 0: not connected to one
+	unlogged bool       // the firewall's rule for it is not logged
 	reported netip.Addr // what the guest of a VM that was found reports
 }
 
@@ -99,6 +100,7 @@ const (
 	partUpload    part = "upload"
 	partTwin      part = "twin"
 	partTwinClone part = "twin's clone"
+	partUnlogged  part = "unlogged"
 )
 
 // actor is a VM of the plan with a name of its own.
@@ -125,6 +127,7 @@ func actors() []actor {
 		{partBackup2, "bkp04", "backup", "Infrastructure", "Infrastructure", "Backup proxy, nightly 22:00-06:00", "platform"},
 		{partJump, "jump01", "admin", "Infrastructure", "Infrastructure", "Admins' jump host", "platform"},
 		{partResolver, "dns01", "", "Infrastructure", "Infrastructure", "Resolver", "platform"},
+		{partUnlogged, "hr-app03", "", "Applications", "Production", "HR application server", "hr"},
 	}
 }
 
@@ -144,6 +147,7 @@ func NewSite(o Options) (*Site, error) {
 		s.addVM(planVM(i, rng))
 	}
 	s.placeTwins()
+	s.placeUnlogged()
 	return s, nil
 }
 
@@ -235,6 +239,7 @@ func planExtra(vm *VM, i int, rng *rand.Rand) {
 
 // addVM puts vm on the next host in turn.
 func (s *Site) addVM(vm *VM, p part) {
+	vm.port = firstPort + uint32(len(s.VMs))
 	vm.put(s.Hosts[len(s.VMs)%len(s.Hosts)])
 	s.VMs = append(s.VMs, vm)
 	if p != "" {
@@ -242,19 +247,16 @@ func (s *Site) addVM(vm *VM, p part) {
 	}
 }
 
+// firstPort is the switch's first port for VMs; uplinks are before it.
+const firstPort = 100
+
 func (vm *VM) put(h *Host) {
 	if vm.host != nil {
 		vm.host.vms = slices.DeleteFunc(vm.host.vms, func(o *VM) bool { return o == vm })
 	}
 	vm.host, vm.Host = h, h.Name
 	h.vms = append(h.vms, vm)
-	if vm.port == 0 {
-		vm.port = h.ports()
-	}
 }
-
-// ports is the next port of the switch for a VM of that host.
-func (h *Host) ports() uint32 { return uint32(100 + len(h.vms)) }
 
 // placeTwins gives the twin's clone the twin's address, on another host.
 func (s *Site) placeTwins() {
@@ -262,6 +264,19 @@ func (s *Site) placeTwins() {
 	clone.Address, clone.Address6 = twin.Address, twin.Address6
 	if clone.host == twin.host {
 		clone.put(s.Hosts[(slices.Index(s.Hosts, twin.host)+1)%len(s.Hosts)])
+	}
+}
+
+// placeUnlogged puts the VM that only flows tell of behind a switch that
+// exports them.
+func (s *Site) placeUnlogged() {
+	vm := s.cast[partUnlogged]
+	for i, h := range slices.Backward(s.Hosts) {
+		if exportsAs(i) == exportSwitch {
+			vm.unlogged = true
+			vm.put(h)
+			return
+		}
 	}
 }
 

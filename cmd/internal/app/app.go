@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ import (
 	"github.com/vegress/vegress/forward/broker"
 	"github.com/vegress/vegress/syslog/server"
 	"github.com/vegress/vegress/vsphere/inventory"
+	"github.com/vegress/vegress/vsphere/ipfix"
 )
 
 // Options is what an App is made of.
@@ -33,6 +35,12 @@ type Options struct {
 	// StopWithin bounds the drain at the end of Run; 0: 30 s. What is not
 	// acknowledged by then is dropped, counted, and an error of Run.
 	StopWithin time.Duration
+	// Flows bounds the memory of the decoders of flows; its MaxSkew is the
+	// configuration's.
+	Flows ipfix.Options
+	// Exporter gives the address of an exporter that is known by another one
+	// than that which its datagrams come from; nil: none is.
+	Exporter func(netip.AddrPort) netip.AddrPort
 	// PieceWait is how long a record waits for its other pieces;
 	// 0: syslog.HoldTime.
 	PieceWait time.Duration
@@ -48,6 +56,8 @@ type App struct {
 	clock      clock
 	stopWithin time.Duration
 	pieceWait  time.Duration
+	flowing    ipfix.Options
+	exporter   func(netip.AddrPort) netip.AddrPort
 
 	broker    *broker.Server
 	conn      *nats.Conn
@@ -85,6 +95,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	a := &App{
 		config: o.Config, log: o.Logger, level: cmp.Or(o.Level, new(slog.LevelVar)), clock: clock{of: o.Clock},
 		stopWithin: cmp.Or(o.StopWithin, stopTimeout), pieceWait: o.PieceWait, partial: make(chan struct{}),
+		flowing: o.Flows, exporter: o.Exporter,
 	}
 	a.starting.Store(true)
 	for _, build := range []func(context.Context) error{a.openStore, a.openInventory, a.openPipeline, a.openListeners} {

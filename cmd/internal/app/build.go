@@ -17,7 +17,6 @@ import (
 	"github.com/vegress/vegress/forward/broker"
 	"github.com/vegress/vegress/syslog/server"
 	"github.com/vegress/vegress/vsphere/inventory"
-	"github.com/vegress/vegress/vsphere/ipfix"
 )
 
 const (
@@ -191,8 +190,9 @@ func (a *App) openFlows() error {
 		return nil
 	}
 	a.flows = &flowCollector{
-		collector: a.collector, options: ipfix.Options{MaxSkew: a.config.MaxSkew}, log: a.log.With("component", "ipfix"),
+		collector: a.collector, options: a.flowing, exporter: a.exporter, log: a.log.With("component", "ipfix"),
 	}
+	a.flows.options.MaxSkew = a.config.MaxSkew
 	var err error
 	if a.exports, err = server.New(o, a.flows); err != nil {
 		return err

@@ -106,6 +106,7 @@ type show struct {
 	dir     string // gone with the show
 	estate  *simulator.Estate
 	traffic *simulator.Traffic
+	flows   *simulator.Flows
 	app     *App
 	tls     *tls.Config // of the senders
 
@@ -126,6 +127,7 @@ func demo(ctx context.Context, std Streams, flags demoFlags) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.estate.Close()) }()
 	s.traffic = s.estate.Site.Traffic()
+	s.flows = s.traffic.Flows(demoFlows)
 	return s.run(ctx)
 }
 
@@ -139,7 +141,8 @@ func (s *show) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.app, err = New(ctx, Options{Config: config, Logger: log, Clock: s.traffic.Clock}); err != nil {
+	o := Options{Config: config, Logger: log, Clock: s.traffic.Clock, Flows: demoBounds, Exporter: s.flows.Exporter}
+	if s.app, err = New(ctx, o); err != nil {
 		return err
 	}
 	running, stop := context.WithCancel(ctx)
@@ -184,18 +187,24 @@ func (s *show) play(ctx context.Context, ended chan error) (simulator.Played, er
 			s.finding(line, err)
 		}
 	})
+	exporting := make(chan error, 1)
+	follower.Go(func() { exporting <- s.playFlows(following) })
 	played, err := s.traffic.Play(ctx, simulator.PlayOptions{Targets: s.targets(), TLS: s.tls, For: s.flags.duration})
 	if err != nil {
 		return played, fmt.Errorf("send the simulated lines: %w", err)
 	}
-	return played, s.await(ctx, ended, func() bool { return s.settled(played.Records) })
+	if err := <-exporting; err != nil {
+		return played, err
+	}
+	sent := played.Records + int64(s.flows.Truth().Records)
+	return played, s.await(ctx, ended, func() bool { return s.settled(sent) })
 }
 
 // settled says that all records sent are accounted for, and all findings that
 // were stored came back.
 func (s *show) settled(sent int64) bool {
 	a := s.app.account()
-	lost := int64(s.app.server.Stats().KernelDrops)
+	lost := int64(s.app.listenerStats().KernelDrops)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return a.InFlight == 0 && a.Received+lost >= sent && s.seen >= s.app.publisher.Stats().Findings
@@ -255,8 +264,9 @@ func (s *show) note(format string, args ...any) {
 func (s *show) introduce() {
 	site := s.estate.Site
 	s.note("A vSphere estate of %d hosts and %d VMs behind vCenter %s,\n", len(site.Hosts), len(site.VMs), s.estate.URL())
-	s.note("one night of its syslog (%s to %s) in %s, to %s.\n", s.traffic.Start().Format("2006-01-02 15:04"),
+	s.note("one night of its syslog (%s to %s) in %s, to %s;\n", s.traffic.Start().Format("2006-01-02 15:04"),
 		s.traffic.End().Format("15:04"), s.flags.duration, strings.Join(s.targets(), ", "))
+	s.note("and of its flows (IPFIX, NetFlow) to %s.\n", s.app.flowListeners()[0])
 	s.note("Findings, as they arrive on NATS (%s)\n\n", s.app.broker.ClientURL())
 }
 
@@ -268,6 +278,7 @@ type result struct {
 	Joined       int64            `json:"joined"`
 	Deduplicated int64            `json:"deduplicated"`
 	Dropped      map[string]int64 `json:"dropped"`
+	Flows        flowResult       `json:"flows"`
 	Stories      stories          `json:"stories"`
 }
 
@@ -282,20 +293,21 @@ type stories struct {
 func (s *show) result(played simulator.Played) result {
 	a := s.app.account()
 	r := result{
-		Sent: played.Records, Received: a.Received, Forwarded: a.Forwarded, Joined: a.Joined,
-		Deduplicated: a.Deduplicated, Dropped: map[string]int64{},
+		Received: a.Received, Forwarded: a.Forwarded, Joined: a.Joined,
+		Deduplicated: a.Deduplicated, Dropped: map[string]int64{}, Flows: s.flowResult(),
 	}
+	r.Sent = played.Records + r.Flows.Sent
 	for reason, n := range a.Dropped {
 		if n > 0 {
 			r.Dropped[reason] = n
 		}
 	}
-	if n := s.app.server.Stats().KernelDrops; n > 0 {
+	if n := s.app.listenerStats().KernelDrops; n > 0 {
 		r.Dropped["udp_kernel"] = int64(n)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.Stories = judge(s.traffic.Truth().Stories, s.findings)
+	r.Stories = judge(s.told(), s.findings)
 	return r
 }
 
@@ -311,7 +323,7 @@ func (s *show) report(r *result) error {
 	if s.flags.json {
 		return json.NewEncoder(s.std.Out).Encode(map[string]*result{"summary": r})
 	}
-	return r.print(s.std.Out, s.traffic.Truth().Stories)
+	return r.print(s.std.Out, s.told())
 }
 
 func (r *result) print(to io.Writer, told []simulator.Story) error {
@@ -333,8 +345,9 @@ func (r *result) print(to io.Writer, told []simulator.Story) error {
 	}
 	fmt.Fprintf(&b, "\n  stories %d   found %d   missed %d   false %d\n", r.Stories.Expected, r.Stories.Found,
 		len(r.Stories.Missed), len(r.Stories.False))
-	fmt.Fprintf(&b, "  lines sent %d   received %d   forwarded %d   joined %d   dropped %d\n", r.Sent, r.Received,
-		r.Forwarded, r.Joined, sum(r.Dropped))
+	fmt.Fprintf(&b, "  records sent %d   received %d   forwarded %d   joined %d   deduplicated %d   dropped %d\n", r.Sent,
+		r.Received, r.Forwarded, r.Joined, r.Deduplicated, sum(r.Dropped))
+	r.Flows.print(&b)
 	_, err := io.WriteString(to, b.String())
 	return err
 }

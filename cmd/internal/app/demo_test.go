@@ -21,11 +21,15 @@ func TestDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := last.Summary
-	if s.Stories.Expected != 6 || s.Stories.Found != 6 || len(s.Stories.Missed)+len(s.Stories.False) != 0 {
+	if s.Stories.Expected != 7 || s.Stories.Found != 7 || len(s.Stories.Missed)+len(s.Stories.False) != 0 {
 		t.Errorf("stories: %+v", s.Stories)
 	}
-	if s.Sent == 0 || s.Received != s.Sent || s.Received != s.Forwarded+s.Joined+sum(s.Dropped) || s.Joined == 0 {
+	if s.Sent == 0 || s.Received != s.Sent || s.Received != s.Forwarded+s.Joined+s.Deduplicated+sum(s.Dropped) || s.Joined == 0 {
 		t.Errorf("the account does not add up: %+v", s)
+	}
+	if f := s.Flows; f.Received != f.Sent || f.Received != f.Forwarded+f.Deduplicated || f.Deduplicated == 0 ||
+		f.Lost == 0 || f.Lost != f.LostOnWay || len(f.Dropped) != 0 {
+		t.Errorf("the account of flows does not add up: %+v", f)
 	}
 	// Whoever asked the resolver has a name of its own for where it went, also
 	// behind an alias.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -14,8 +15,9 @@ import (
 //	datagram -> ipfix.Record -> event.Event -> enriched -> its entity's shard
 type flowCollector struct {
 	*collector
-	options ipfix.Options
-	log     *slog.Logger
+	options  ipfix.Options
+	exporter func(netip.AddrPort) netip.AddrPort // see Options.Exporter
+	log      *slog.Logger
 
 	mu       sync.Mutex
 	decoders []*ipfix.Decoder // one for each socket
@@ -60,7 +62,11 @@ func (f *flowing) Lines(b *server.Batch) time.Duration {
 	f.parcel = newParcel(len(f.shards))
 	received := f.clock.at(b.Received)
 	for i := range b.Lines {
-		f.decoder.Decode(ipfix.Message{Data: b.Lines[i].Text, Peer: b.Lines[i].Peer, Received: received}, f.take)
+		m := ipfix.Message{Data: b.Lines[i].Text, Peer: b.Lines[i].Peer, Received: received}
+		if f.exporter != nil {
+			m.Peer = f.exporter(m.Peer)
+		}
+		f.decoder.Decode(m, f.take)
 	}
 	f.parcel.send(f.shards)
 	f.notice(b.Received)

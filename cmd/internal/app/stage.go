@@ -62,6 +62,7 @@ func (s *show) config() (configs.Config, error) {
 		"collector":            "demo",
 		"max_skew":             "24h", // hours pass in seconds, and a busy machine is late
 		"listen.syslog":        []string{"udp://127.0.0.1:0", "tcp://127.0.0.1:0"},
+		"listen.ipfix":         []string{"udp://127.0.0.1:0"},
 		"listen.tls.cert_file": cert,
 		"listen.tls.key_file":  cert,
 		"listen.http":          "127.0.0.1:0",
