@@ -121,6 +121,24 @@ type Sighting struct {
 	Severity event.Severity // raises the finding's, never lowers it
 	Notes    uint32         // the detector's reasons, a bit each
 	By       Describer
+	Part     Part // what of it is new; not known: all that Event.Traffic says
+}
+
+// Part is what an event adds to what others told of the same connection.
+type Part struct {
+	BytesIn, BytesOut int64
+	Connections       int64 // 1: it is the first to tell of it
+	Known             bool
+}
+
+func (s *Sighting) part() (p Part) {
+	if s.Part.Known {
+		return s.Part
+	}
+	if t := &s.Event.Traffic; t.Known {
+		p.BytesIn, p.BytesOut = t.BytesIn, t.BytesOut
+	}
+	return p
 }
 
 // Case is a finding in a Ledger.
@@ -215,7 +233,7 @@ func (l *Ledger) Add(c *Case, s Sighting, report func(*event.Finding)) {
 	if opening {
 		l.open(c, s.Event)
 	}
-	c.count(s.Event)
+	c.count(s.Event, s.part())
 	news := s.Notes &^ c.notes
 	c.notes |= s.Notes
 	rises := s.Severity > c.finding.Severity
@@ -282,13 +300,12 @@ func (l *Ledger) open(c *Case, ev *event.Event) {
 
 // count adds ev to the finding's sums, without allocation but for the first
 // events.
-func (c *Case) count(ev *event.Event) {
+func (c *Case) count(ev *event.Event, p Part) {
 	f := &c.finding
 	f.Count++
-	if ev.Traffic.Known {
-		f.BytesIn = AddCount(f.BytesIn, ev.Traffic.BytesIn)
-		f.BytesOut = AddCount(f.BytesOut, ev.Traffic.BytesOut)
-	}
+	f.Connections = AddCount(f.Connections, p.Connections)
+	f.BytesIn = AddCount(f.BytesIn, p.BytesIn)
+	f.BytesOut = AddCount(f.BytesOut, p.BytesOut)
 	if ev.Time.After(f.LastSeen) {
 		f.LastSeen = ev.Time
 	}

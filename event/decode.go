@@ -348,7 +348,7 @@ func (w *wireFinding) finding() Finding {
 		Severity: w.SeverityID, Confidence: w.ConfidenceID, Risk: w.RiskScore,
 		Entity: u.Entity, Key: u.Key,
 		Time: parseTime(w.Time), FirstSeen: parseTime(i.FirstSeen), LastSeen: parseTime(i.LastSeen),
-		Count: w.Count, BytesIn: u.BytesIn, BytesOut: u.BytesOut, Explanation: u.Explanation,
+		Count: w.Count, BytesIn: u.BytesIn, BytesOut: u.BytesOut, Connections: u.Connections, Explanation: u.Explanation,
 		Device: w.Device.device(), Src: u.Src.endpoint(), Dst: u.Dst.endpoint(), URL: u.URL,
 		Justification: u.Justification.justification(),
 	}

@@ -168,6 +168,7 @@ func (f *Finding) appendUnmapped(dst []byte) []byte {
 	u.dst = appendText(u.dst, `"entity":`, f.Entity)
 	u.dst = appendText(u.dst, `"key":`, f.Key)
 	u.dst = appendText(u.dst, `"revision":`, f.Revision)
+	u.dst = appendCount(u.dst, `"connections":`, f.Connections)
 	u.dst = appendCount(u.dst, `"bytes_in":`, f.BytesIn)
 	u.dst = appendCount(u.dst, `"bytes_out":`, f.BytesOut)
 	u.dst = appendText(u.dst, `"url":`, f.URL)

@@ -39,8 +39,9 @@ type Finding struct {
 	Time        time.Time
 	FirstSeen   time.Time
 	LastSeen    time.Time
-	Count       int64
-	BytesIn     int64
+	Count       int64 // of events
+	Connections int64 // that began in it, however many events tell of each; 0: none, or not counted
+	BytesIn     int64 // each once, however many events tell of them
 	BytesOut    int64
 	Explanation []string // the reasons, a short sentence each
 

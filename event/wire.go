@@ -249,6 +249,7 @@ type wireFinding struct {
 		Revision      string             `json:"revision"`
 		BytesIn       int64              `json:"bytes_in"`
 		BytesOut      int64              `json:"bytes_out"`
+		Connections   int64              `json:"connections"`
 		URL           string             `json:"url"`
 		Justification *wireJustification `json:"justification"`
 		Src           wireEndpoint       `json:"src_endpoint"`

@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -59,6 +60,8 @@ type Detector struct {
 	allowed, fitting ruleSet
 	spent            *analytics.Recent[spentKey, int64]
 	opened           *analytics.Recent[connection, opened]
+	courses          *analytics.Recent[uint64, course]
+	seed             maphash.Seed // of the keys of courses
 	contacts         *analytics.Recent[contact, struct{}]
 	folded           *analytics.Recent[string, string]
 	domains          *analytics.Recent[string, string] // by host
@@ -77,9 +80,9 @@ type counters struct {
 type Stats struct {
 	Justified, Unjustified, Unknown int64
 	Findings                        []analytics.AnalyticStats
-	// Forgotten counts byte accounts, open connections and contacts that were
-	// given up for newer ones.
-	ForgottenAccounts, ForgottenConnections, ForgottenContacts int64
+	// Forgotten counts byte accounts, openings and courses of connections, and
+	// contacts that were given up for newer ones.
+	ForgottenAccounts, ForgottenConnections, ForgottenCourses, ForgottenContacts int64
 }
 
 var (
@@ -102,6 +105,8 @@ func New(p *Policy, domain func(host string) string, evidence Evidence) *Detecto
 		ledger:   analytics.NewLedger(analytics.LedgerOptions{QuietClose: p.quiet}, unjustifiedAnalytic, httpClientAnalytic),
 		spent:    analytics.NewRecent[spentKey, int64](maxSpent),
 		opened:   analytics.NewRecent[connection, opened](maxOpened),
+		courses:  analytics.NewRecent[uint64, course](maxCourses),
+		seed:     maphash.MakeSeed(),
 		contacts: analytics.NewRecent[contact, struct{}](maxContacts),
 		folded:   analytics.NewRecent[string, string](maxFolded),
 		domains:  analytics.NewRecent[string, string](maxDomains),
@@ -156,6 +161,7 @@ func (d *Detector) Stats() Stats {
 		Findings:             d.ledger.Stats(),
 		ForgottenAccounts:    d.spent.Forgotten(),
 		ForgottenConnections: d.opened.Forgotten(),
+		ForgottenCourses:     d.courses.Forgotten(),
 		ForgottenContacts:    d.contacts.Forgotten(),
 	}
 }
@@ -171,6 +177,7 @@ func (d *Detector) connection(ev *event.Event, t *target, report func(*event.Fin
 	if t.host == "" && ev.Dst.NameVia == "" {
 		ev.Dst.NameVia = viaNothing
 	}
+	t.part = d.part(ev, t)
 	v := d.judge(ev, &a, t)
 	ev.Justification = v.Justification
 	switch v.Verdict {
@@ -197,14 +204,11 @@ func (d *Detector) outbound(ev *event.Event, a *actor) bool {
 func (d *Detector) unjustified(ev *event.Event, a actor, t *target, v verdict, report func(*event.Finding)) {
 	key := d.key(ev, t)
 	c := d.ledger.Case(key, report)
-	sent := c.BytesOut()
-	if ev.Traffic.Known {
-		sent = analytics.AddCount(sent, ev.Traffic.BytesOut)
-	}
+	sent := analytics.AddCount(c.BytesOut(), t.part.BytesOut)
 	severity, notes := d.severity(ev, &a, sent, d.firstContact(&key, ev.Time))
 	d.words = words{actor: a, target: *t, verdict: v, policy: d.policy}
 	d.ledger.Add(c, analytics.Sighting{
-		Event: ev, Severity: severity, Notes: notes | noteOf(v.Reason), By: &d.words,
+		Event: ev, Severity: severity, Part: t.part, Notes: notes | noteOf(v.Reason), By: &d.words,
 	}, report)
 }
 
@@ -220,7 +224,7 @@ func (d *Detector) unknown(ev *event.Event, a actor, t *target, v verdict, repor
 	crowd := analytics.Key{Analytic: Unjustified, Entity: key.Entity, What: manyDestinations}
 	d.words = words{actor: a, target: *t, verdict: v, policy: d.policy}
 	d.ledger.Add(d.ledger.CaseAmong(key, crowd, maxUnknown, report), analytics.Sighting{
-		Event: ev, Severity: event.SeverityInformational, Notes: notes | noteOf(v.Reason), By: &d.words,
+		Event: ev, Severity: event.SeverityInformational, Part: t.part, Notes: notes | noteOf(v.Reason), By: &d.words,
 	}, report)
 }
 

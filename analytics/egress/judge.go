@@ -43,6 +43,7 @@ type connection struct {
 type opened struct {
 	entity   event.Entity
 	at, last int64
+	closed   int64 // when it ended; flows of it may still come; 0: it goes on
 }
 
 // judge decides about a connection of a to t. Who it was comes first: a
@@ -205,7 +206,7 @@ func (d *Detector) try(q *question, r *rule, v *verdict) event.Reason {
 	if !d.openWindow(r, v) && !d.openRun(q, r, v) {
 		return event.ReasonWindow
 	}
-	if r.maxBytes > 0 && !d.affordable(q.ev, r, v) {
+	if r.maxBytes > 0 && !d.affordable(q, r, v) {
 		return event.ReasonBytes
 	}
 	return event.ReasonNone
@@ -226,16 +227,16 @@ func (d *Detector) openWindow(r *rule, v *verdict) bool {
 	return len(r.windows) == 0
 }
 
-// affordable books what ev says was sent on the machine's account with r, and
-// says whether that is still within the limit.
-func (d *Detector) affordable(ev *event.Event, r *rule, v *verdict) bool {
-	key := spentKey{entity: ev.Entity(), rule: r.Name, start: floorDiv(v.at, daySeconds) * daySeconds}
+// affordable books what was sent on the machine's account with r, and says
+// whether that is still within the limit.
+func (d *Detector) affordable(q *question, r *rule, v *verdict) bool {
+	key := spentKey{entity: q.ev.Entity(), rule: r.Name, start: floorDiv(v.at, daySeconds) * daySeconds}
 	if !v.From.IsZero() {
 		key.start = v.From.Unix()
 	}
 	spent, ok := d.spent.Get(key)
-	if ev.Traffic.Known && ev.Traffic.BytesOut > 0 {
-		spent = analytics.AddCount(spent, ev.Traffic.BytesOut)
+	if sent := q.target.part.BytesOut; sent > 0 {
+		spent = analytics.AddCount(spent, sent)
 		if !ok {
 			key.entity.Key = strings.Clone(key.entity.Key)
 		}
@@ -258,7 +259,7 @@ func (d *Detector) openedAt(ev *event.Event, t *target) int64 {
 		return ev.Start.Unix()
 	}
 	if ev.Class == event.NetworkActivity && ev.Activity == event.NetworkClose {
-		if o, ok := d.opened.Get(connectionOf(ev, t)); ok && o.entity == ev.Entity() {
+		if o, ok := d.opened.Get(connectionOf(ev, t)); ok && o.closed == 0 && o.entity == ev.Entity() {
 			return o.at
 		}
 	}
@@ -274,7 +275,8 @@ func (d *Detector) flowOpenedAt(ev *event.Event, t *target) int64 {
 	if !ev.Start.IsZero() {
 		start = ev.Start.Unix()
 	}
-	if o, ok := d.opened.Get(connectionOf(ev, t)); ok && start-o.last <= longestPause && o.entity == ev.Entity() {
+	o, ok := d.opened.Get(connectionOf(ev, t))
+	if ok && start-o.last <= longestPause && (o.closed == 0 || start <= o.closed) && o.entity == ev.Entity() {
 		return min(start, o.at)
 	}
 	return start
@@ -282,7 +284,8 @@ func (d *Detector) flowOpenedAt(ev *event.Event, t *target) int64 {
 
 // remember keeps when a justified connection was opened, for openedAt, where
 // that matters. Its end, and any other opening of the same addresses and ports,
-// whoever's, ends that: what a later record ends is not what was justified.
+// whoever's, ends that: what a later record ends is not what was justified. A
+// switch tells some seconds after the end of what went before it.
 func (d *Detector) remember(ev *event.Event, t *target, v *verdict) {
 	switch ev.Activity {
 	case event.NetworkOpen, event.NetworkClose, event.NetworkTraffic:
@@ -290,17 +293,26 @@ func (d *Detector) remember(ev *event.Event, t *target, v *verdict) {
 		return
 	}
 	limited := v.Verdict == event.VerdictJustified && (!v.From.IsZero() || !v.rule.expires.IsZero())
-	if ev.Activity == event.NetworkClose || !limited {
-		d.opened.Delete(connectionOf(ev, t))
+	k, who := connectionOf(ev, t), ev.Entity()
+	old, known := d.opened.Get(k)
+	known = known && old.entity == who
+	if !limited || ev.Activity == event.NetworkClose && (!known || old.closed != 0) {
+		d.opened.Delete(k)
 		return
 	}
-	k, who := connectionOf(ev, t), ev.Entity()
-	if old, ok := d.opened.Get(k); ok && old.entity == who {
+	if known {
 		who = old.entity
 	} else {
 		who.Key = strings.Clone(who.Key)
 	}
-	d.opened.Put(k, opened{entity: who, at: v.at, last: ev.Time.Unix()})
+	now := opened{entity: who, at: v.at, last: ev.Time.Unix()}
+	switch {
+	case ev.Activity == event.NetworkClose:
+		now.closed = now.last
+	case ev.Activity == event.NetworkTraffic && known:
+		now.closed = old.closed
+	}
+	d.opened.Put(k, now)
 }
 
 func connectionOf(ev *event.Event, t *target) connection {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/vegress/vegress/analytics"
 	"github.com/vegress/vegress/event"
 )
 
@@ -18,6 +19,8 @@ type target struct {
 	// answers only: one line that says so may be forged.
 	sharedHost, sharedService bool
 	invalid                   bool // it has a host name that can be none
+
+	part analytics.Part // what the event adds to what is known of its connection
 }
 
 // Ways to a name that anybody's resolver line opens; the second leaves the

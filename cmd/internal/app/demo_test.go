@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/event/eventtest"
+	"github.com/vegress/vegress/simulator"
 )
 
 // TestDemo runs the main job: every story is found, nothing honest is, every
@@ -31,6 +33,7 @@ func TestDemo(t *testing.T) {
 		f.Lost == 0 || f.Lost != f.LostOnWay || len(f.Dropped) != 0 {
 		t.Errorf("the account of flows does not add up: %+v", f)
 	}
+	toldOnce(t, lines[:len(lines)-1])
 	// Whoever asked the resolver has a name of its own for where it went, also
 	// behind an alias.
 	if n := strings.Count(got.out, "(name by dns)"); n < 3 || strings.Contains(got.out, "(name by dns_shared") {
@@ -40,6 +43,36 @@ func TestDemo(t *testing.T) {
 	for _, line := range lines[:len(lines)-1] {
 		if err := valid.Validate([]byte(line)); err != nil {
 			t.Errorf("%v:\n%s", err, line)
+		}
+	}
+}
+
+// toldOnce: what lines and flows both tell of counts once. The last revision
+// may wait up to half an hour for its time.
+func toldOnce(t *testing.T, lines []string) {
+	t.Helper()
+	const least = 0.9
+	site, err := simulator.NewSite(simulator.Options{Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := map[string]*event.Finding{}
+	for _, line := range lines {
+		if f, err := event.ParseFinding([]byte(line)); err == nil {
+			last[f.UID] = &f
+		}
+	}
+	for _, story := range site.Traffic().Truth().Stories {
+		for _, f := range last {
+			if story.InstanceUUID == "" || !tells(&story, f) {
+				continue
+			}
+			share := float64(f.BytesOut) / float64(story.BytesOut)
+			connections := float64(f.Connections) / float64(story.Records/2)
+			if share > 1 || share < least || connections > 1 || connections < least || f.Count <= int64(story.Records) {
+				t.Errorf("%s: %d bytes in %d connections by %d events, want %d in %d by more than %d",
+					story.ID, f.BytesOut, f.Connections, f.Count, story.BytesOut, story.Records/2, story.Records)
+			}
 		}
 	}
 }

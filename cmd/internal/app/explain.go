@@ -85,6 +85,9 @@ func explain(f *event.Finding) string {
 	say("  finding     %s  (%s)", f.UID, plain(f.Analytic.UID))
 	say("  severity    %s, risk score %d of 100, %s", f.Severity, f.Risk, statusWord(f))
 	say("  seen        %d times, %s to %s", f.Count, clockTime(f.FirstSeen), clockTime(f.LastSeen))
+	if f.Connections > 0 {
+		say("  connections %d", f.Connections)
+	}
 	if f.BytesOut > 0 || f.BytesIn > 0 {
 		say("  bytes       %d sent, %d received", f.BytesOut, f.BytesIn)
 	}

@@ -278,6 +278,7 @@ func (m metrics) memory(s scrape) {
 		forgotten["names"] += n.Forgotten
 		forgotten["accounts"] += e.ForgottenAccounts
 		forgotten["connections"] += e.ForgottenConnections
+		forgotten["courses"] += e.ForgottenCourses
 		forgotten["contacts"] += e.ForgottenContacts
 	}
 	work := m.app.collector.shards[0].analysis.evidence.Stats() // all shards know the same
