@@ -208,9 +208,13 @@ func (l *look) identify(e *event.Endpoint, ip key) {
 		k, ok := vifKey(e.VIF)
 		l.try(k, ok, event.ViaVIF)
 	}
-	if e.SwitchPort != "" {
+	switch {
+	case e.SwitchPort == "":
+	case e.Switch != "":
 		k, ok := hash.portKey(e.Switch, e.SwitchPort)
 		l.try(k, ok, event.ViaDVPort)
+	case l.self != nil && l.vm == nil:
+		l.tryHostPort(e, ip)
 	}
 	if e.MAC != "" {
 		k, ok := macKey(e.MAC)
@@ -244,11 +248,60 @@ func (l *look) try(k key, ok bool, via event.Via) {
 	}
 	vm, all := l.pick(e)
 	switch {
-	case vm != nil && (l.all == nil || slices.Contains(l.all, &vm.VM)):
+	case vm != nil && (l.all == nil || among(l.all, &vm.VM)):
 		l.vm, l.via = vm, via
 	case vm == nil && l.all == nil && all != nil:
 		l.all, l.via = all, via
 	}
+}
+
+// tryHostPort looks for the VM at a port of a switch that the record does not
+// name, on the host that exported it. That the number is the port's key is
+// likely and not documented, and a host may have several switches: so the
+// address has the last word, where it has one. That both differ is counted.
+func (l *look) tryHostPort(e *event.Endpoint, ip key) {
+	k, ok := l.inv.index.hash.hostPortKey(l.self.Name, e.SwitchPort)
+	entry := l.inv.index.find(k)
+	if !ok || entry == nil {
+		return
+	}
+	vm, all := l.pick(entry)
+	if vm == nil && all == nil {
+		return
+	}
+	if at := l.inv.index.find(ip); at != nil && e.IP.IsValid() {
+		if there, any := l.pick(at); !agree(vm, all, there, any) {
+			l.inv.contradicted.Add(1)
+			return
+		}
+	}
+	l.try(k, true, event.ViaDVPort)
+}
+
+// agree says that two keys may mean the same VM: each the one, or one of all.
+// A key that means none agrees with everything.
+func agree(a *vmState, all []*event.VM, b *vmState, any []*event.VM) bool {
+	switch {
+	case b == nil && any == nil:
+		return true
+	case a != nil && b != nil:
+		return a.obj == b.obj
+	case a != nil:
+		return among(any, &a.VM)
+	case b != nil:
+		return among(all, &b.VM)
+	}
+	return slices.ContainsFunc(all, func(vm *event.VM) bool { return among(any, vm) })
+}
+
+// among says that vm is one of all, in whatever state.
+func among(all []*event.VM, vm *event.VM) bool {
+	for _, o := range all {
+		if o == vm || o.MoRef == vm.MoRef && o.VCenter == vm.VCenter {
+			return true
+		}
+	}
+	return false
 }
 
 // fit says how well a claim fits a time: 2 covers it, 1 nearly, 0 not.

@@ -25,6 +25,8 @@ type Inventory struct {
 	missed  atomic.Uint64
 	unclear atomic.Uint64
 
+	contradicted atomic.Uint64 // ports of a switch and addresses that mean two VMs
+
 	mu      sync.Mutex // guards all writing
 	roles   *roles
 	graves  []grave

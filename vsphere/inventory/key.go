@@ -12,14 +12,15 @@ import (
 type kind uint8
 
 const (
-	kindUUID  kind = iota + 1 // instance or BIOS UUID
-	kindVIF                   // last eight hex digits of an NSX VIF id
-	kindPort                  // port of a Distributed Switch
-	kindMAC                   // of a virtual NIC
-	kindIP                    // that VMware Tools reports
-	kindName                  // of the VM in vCenter
-	kindGuest                 // host name that VMware Tools reports
-	kindPath                  // of the .vmx file within its datastore
+	kindUUID     kind = iota + 1 // instance or BIOS UUID
+	kindVIF                      // last eight hex digits of an NSX VIF id
+	kindPort                     // port of a Distributed Switch
+	kindHostPort                 // port of some Distributed Switch of a host
+	kindMAC                      // of a virtual NIC
+	kindIP                       // that VMware Tools reports
+	kindName                     // of the VM in vCenter
+	kindGuest                    // host name that VMware Tools reports
+	kindPath                     // of the .vmx file within its datastore
 )
 
 // key is anything a VM is found by. Addresses, UUIDs, MACs and VIF suffixes
@@ -126,6 +127,13 @@ func (h *hasher) portKey(sw, port string) (key, bool) {
 	}
 	p := h.folded(port, kindPort)
 	return key{p.hi ^ hi, p.lo ^ bits.RotateLeft64(lo, 17), kindPort}, true
+}
+
+// hostPortKey is the key of a Distributed Switch's port where only the host is
+// known that has the switch.
+func (h *hasher) hostPortKey(host, port string) (key, bool) {
+	at, p := h.folded(host, kindHostPort), h.folded(port, kindHostPort)
+	return key{p.hi ^ at.hi, p.lo ^ bits.RotateLeft64(at.lo, 17), kindHostPort}, host != "" && port != ""
 }
 
 // uuidKey is the key of a UUID in any of its spellings.

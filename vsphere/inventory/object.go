@@ -326,7 +326,7 @@ func (r *vmRaw) addresses() []netip.Addr {
 
 // makeKeys lists what the VM is found by.
 func (v *vmState) makeKeys(h *hasher) {
-	keys := make([]key, 0, 4+3*len(v.nics)+len(v.ips))
+	keys := make([]key, 0, 4+4*len(v.nics)+len(v.ips))
 	add := func(k key, ok bool) {
 		if ok && !slices.Contains(keys, k) {
 			keys = append(keys, k)
@@ -339,6 +339,7 @@ func (v *vmState) makeKeys(h *hasher) {
 			add(vifKey(n.vif[len(n.vif)-8:]))
 		}
 		add(h.portKey(n.switchID, n.port))
+		add(h.hostPortKey(v.Host, n.port))
 		add(macKey(n.mac))
 	}
 	for _, a := range v.ips {

@@ -17,6 +17,9 @@ type Stats struct {
 	Hosts     uint64
 	Ambiguous uint64
 	Missed    uint64
+	// Contradicted are ports of a switch whose VM is not the one that has the
+	// address.
+	Contradicted uint64
 
 	Keys           int // that VMs are found by
 	Tombstones     int // ended claims that are kept for late logs
@@ -53,7 +56,8 @@ func (inv *Inventory) Stats() Stats {
 	defer inv.mu.Unlock()
 	st := Stats{
 		Hits: map[event.Via]uint64{}, Hosts: inv.host.Load(), Ambiguous: inv.unclear.Load(), Missed: inv.missed.Load(),
-		Keys: inv.index.entries, Tombstones: len(inv.graves), Buried: inv.buried,
+		Contradicted: inv.contradicted.Load(),
+		Keys:         inv.index.entries, Tombstones: len(inv.graves), Buried: inv.buried,
 		Crowded: inv.index.crowded, SnapshotErrors: inv.saveErr,
 	}
 	for via := range inv.hits {

@@ -52,7 +52,7 @@ func TestReplayOfFlows(t *testing.T) {
 	if events != truth.Records-truth.Duplicates {
 		t.Errorf("%d events, want %d less %d", events, truth.Records, truth.Duplicates)
 	}
-	if via[event.ViaNSXUUID] == 0 || via[event.ViaMAC] == 0 || via[event.ViaIP] == 0 {
+	if via[event.ViaNSXUUID] == 0 || via[event.ViaMAC] == 0 || via[event.ViaDVPort] == 0 || via[event.ViaIP] == 0 {
 		t.Errorf("resolved by %v", via)
 	}
 	checkFlowStories(t, truth.Stories, findings)

@@ -203,6 +203,7 @@ func (m metrics) inventory(s scrape) {
 	s.counter("resolved_hosts_total", "Endpoints resolved to a host.", float64(st.Hosts))
 	s.counter("ambiguous_total", "Endpoints that several VMs fit.", float64(st.Ambiguous))
 	s.counter("unresolved_total", "Endpoints that nothing is known of, external ones among them.", float64(st.Missed))
+	s.counter("switch_port_contradictions_total", "Ports of a switch whose VM is not the one that has the address.", float64(st.Contradicted))
 	s.counter("inventory_snapshot_errors_total", "Snapshots that could not be written.", float64(st.SnapshotErrors))
 	s.gauge("inventory_keys", "Addresses, names and ids that VMs are found by.", float64(st.Keys))
 	s.gauge("inventory_tombstones", "Ended claims kept for late logs.", float64(st.Tombstones))
