@@ -27,8 +27,20 @@ func (a Agent) Recognize(m *syslog.Message, ev *event.Event) bool {
 		if strings.Contains(m.Data, "=\"") { // quoted: values of its own
 			Fallback(m.Data, ev)
 		}
+		vmWorld(b.Text, ev)
 	}
 	return true
+}
+
+// vmWorld ties a world id in the words of a VM's handler to that VM.
+func vmWorld(text string, ev *event.Event) {
+	path, ok := ev.Field(FieldVMPath)
+	if !ok || ev.Class != event.BaseEvent || ev.Src.IP.IsValid() {
+		return
+	}
+	if world := WorldOf(text); world != "" {
+		ev.Src.World, ev.Src.VMName = world, path.Value
+	}
 }
 
 func (a Agent) text(text string, ev *event.Event) bool {

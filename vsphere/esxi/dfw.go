@@ -217,11 +217,24 @@ func origin(s string, ev *event.Event) {
 		vsphere.AddIf(ev, fieldInterface, iface)
 	case !vsphere.IsHex(s, 8):
 		ev.Add(fieldFilter, s)
+		if ev.Direction == event.DirectionOutbound {
+			ev.Src.World = worldOfFilter(s)
+		} else {
+			ev.Dst.World = worldOfFilter(s)
+		}
 	case ev.Direction == event.DirectionOutbound:
 		ev.Src.VIF = s
 	default:
 		ev.Dst.VIF = s
 	}
+}
+
+// worldOfFilter is the world id in "nic-36933-eth0-vmware-sfw.2".
+func worldOfFilter(s string) string {
+	if !strings.HasPrefix(s, "nic-") {
+		return ""
+	}
+	return vsphere.WorldOf(s)
 }
 
 // tail reads what follows the flow: flags, counters, tag.

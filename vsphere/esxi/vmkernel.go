@@ -47,7 +47,31 @@ func vmkernel(m *syslog.Message, ev *event.Event) bool {
 		hardware(body, ev)
 		vsphere.Fallback(body, ev)
 	}
+	kernelVMWorld(body, ev)
 	return true
+}
+
+// kernelVMWorld adds the world id that a line is about, which may be a VM's:
+// "vm 2127090: 6481: Adding world 'vmm0:web01', ...", "from world 2127090 to
+// dev ...". The world in front of the line is only what ran on that CPU.
+func kernelVMWorld(s string, ev *event.Event) {
+	if ev.Class != event.BaseEvent || ev.Src.IP.IsValid() {
+		return
+	}
+	if ev.Src.World = leader(s); ev.Src.World == "" {
+		ev.Src.World = vsphere.WorldOf(s)
+	}
+}
+
+// leader reads "vm 2127090: ": the first world of the VM that a module is
+// about.
+func leader(s string) string {
+	rest, ok := strings.CutPrefix(s, "vm ")
+	id, _, colon := strings.Cut(rest, ":")
+	if _, number := vsphere.ParseUint(id); !ok || !colon || !number {
+		return ""
+	}
+	return id
 }
 
 // findPort finds a port of a virtual switch in a text: "on port 0x2000005",
@@ -217,7 +241,7 @@ func kernelFacts(module, s string, ev *event.Event) bool {
 	case "Tcpip":
 		return kernelRoute(s, ev)
 	case "World":
-		return kernelWorld(s, ev)
+		return kernelWorld(s, ev) || kernelVM(s, ev)
 	case "iscsi_vmk", "iscsi_trans", "iscsivmk":
 		return kernelISCSI(s, ev)
 	case "NFS", "NFS41", "SunRPC", "NFSLock":
@@ -481,14 +505,30 @@ func nfsActivity(s string) event.Activity {
 	return event.ActivityOther
 }
 
-// kernelMigrate: "... src ip = <10.0.0.1> dest ip = <10.0.0.2> ...".
+// kernelMigrate: "vm 2758492: 3284: Setting VMOTION info: Source ts = 1451,
+// src ip = <10.0.0.1> dest ip = <10.0.0.2> Dest wid = 1830931 using SHARED
+// swap"; since ESXi 8 "vmotion: Source vmmLeaderID = 2118927, ts = 7182, srcIP
+// = <10.0.0.1> dstIP = <10.0.0.2> Dest wid = 2109446 ..." (Broadcom knowledge
+// base 441977). The worlds are the VM's on either host.
 func kernelMigrate(s string, ev *event.Event) bool {
 	src, okS := vsphere.Between(s, "src ip = <", ">")
 	dst, okD := vsphere.Between(s, "dest ip = <", ">")
+	if !okS && !okD {
+		src, okS = vsphere.Between(s, "srcIP = <", ">")
+		dst, okD = vsphere.Between(s, "dstIP = <", ">")
+	}
 	if !okS || !okD || !vsphere.SetEndpoint(&ev.Src, src) || !vsphere.SetEndpoint(&ev.Dst, dst) {
 		return false
 	}
 	ev.Class, ev.Activity, ev.Direction = event.NetworkActivity, event.ActivityOther, event.DirectionLateral
+	from := leader(s)
+	if id, _, ok := strings.Cut(after(s, "Source vmmLeaderID = "), ","); ok {
+		from = id
+	}
+	to, _ := vsphere.Word(after(s, " Dest wid = "))
+	if _, number := vsphere.ParseUint(to); number && to != "0" && from != "" && strings.Contains(s, "Source ") {
+		ev.Src.World, ev.Dst.World = from, to
+	}
 	return true
 }
 
@@ -512,14 +552,28 @@ func kernelClient(s string, ev *event.Event) bool {
 	return true
 }
 
-// kernelVM: "(vmm0:testvm02)" names the VM whose virtual CPU it was.
+// kernelVM: "from (vmm0:testvm02)", "Adding world 'vmm0:testvm02', group" and
+// "Starting world vmm0:testvm02 of type 8" name the VM whose virtual CPU it is.
 func kernelVM(s string, ev *event.Event) bool {
-	_, rest, ok := strings.Cut(s, "(vmm")
-	if !ok {
+	before, rest, ok := strings.Cut(s, "vmm")
+	if !ok || before == "" {
 		return false
 	}
-	_, name, ok := strings.Cut(rest, ":")
-	end := strings.IndexByte(name, ')')
+	number, name, ok := strings.Cut(rest, ":")
+	if _, digits := vsphere.ParseUint(number); !digits {
+		return false
+	}
+	end := -1
+	switch before[len(before)-1] {
+	case '(':
+		end = strings.IndexByte(name, ')')
+	case '\'':
+		end = strings.Index(name, "',")
+	case ' ':
+		if end = strings.Index(name, " of type "); end < 0 {
+			end = strings.Index(name, " with flags ")
+		}
+	}
 	if !ok || end <= 0 {
 		return false
 	}

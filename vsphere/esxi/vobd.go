@@ -68,6 +68,9 @@ func observation(id, text string, ev *event.Event) {
 func fellBack(text string, ev *event.Event) bool {
 	hardware(text, ev)
 	vsphere.Fallback(text, ev)
+	if ev.Class == event.BaseEvent && !ev.Src.IP.IsValid() {
+		ev.Src.World = vsphere.WorldOf(text)
+	}
 	return ev.Class != event.BaseEvent
 }
 

@@ -20,16 +20,19 @@ const (
 
 // Enrich fills ev.Src.Context, ev.Dst.Context and ev.Device.Host, as of
 // ev.Time (zero: now). What identifies an endpoint is tried from the most
-// trusted to the least: VM UUID, NSX VIF, switch port, MAC, address, name.
+// trusted to the least: VM UUID, NSX VIF, switch port, MAC, world id, address,
+// name. A VM is given as it was at that time, on the host of that time.
 // Several VMs are told apart by the host that wrote the log, when the other
 // end is not on it, and by who is powered on; if that does not leave one,
 // Context.VM is nil and Candidates are all that fit.
 //
 // It takes no lock and allocates nothing, except for an ambiguous endpoint at
-// a time in the past. It may be called from many goroutines, each with its
+// a time in the past, and for a line that tells a new world id of a VM, which
+// it remembers. It may be called from many goroutines, each with its
 // own event.
 func (inv *Inventory) Enrich(ev *event.Event) {
 	l := look{inv: inv, hosts: inv.hosts.Load(), dev: &ev.Device, actor: &ev.Src, at: math.MaxInt64 - 1}
+	l.moves = ev.Dst.World != "" && ev.Src.World != ""
 	if !ev.Time.IsZero() {
 		l.at = ev.Time.UnixNano()
 	}
@@ -41,6 +44,9 @@ func (inv *Inventory) Enrich(ev *event.Event) {
 	l.endpoint(&ev.Dst, nil)
 	if l.self != nil {
 		l.byHost(ev)
+	}
+	if ev.Src.World != "" || ev.Dst.World != "" {
+		l.learn(ev)
 	}
 	inv.count(&ev.Src)
 	inv.count(&ev.Dst)
@@ -55,6 +61,7 @@ type look struct {
 	self  *hostState // the device, where the inventory has it
 	actor *event.Endpoint
 	at    int64
+	moves bool // the worlds are of a VM that the device sends to another host
 
 	host *event.Host // VMs on it are preferred; nil: none
 	vm   *vmState
@@ -115,7 +122,7 @@ func (l *look) oneHost(list []*hostState) *hostState {
 // endpoint fills e.Context. With host, VMs on that host are preferred.
 func (l *look) endpoint(e *event.Endpoint, host *event.Host) {
 	e.Context = event.Context{}
-	if e.IsZero() && e.VIF == "" && e.SwitchPort == "" {
+	if e.IsZero() && e.VIF == "" && e.SwitchPort == "" && e.World == "" {
 		return
 	}
 	fresh := l.inv.worst.Load()
@@ -132,6 +139,7 @@ func (l *look) endpoint(e *event.Endpoint, host *event.Host) {
 	}
 	switch {
 	case l.vm != nil:
+		l.vm = l.asOf(l.vm)
 		e.Context.VM, e.Context.Via = &l.vm.VM, l.via
 		if len(l.inv.sources) > 1 { // with one, it is the worst, and the VM need not be touched
 			fresh = l.vm.src.fresh.Load()
@@ -220,6 +228,9 @@ func (l *look) identify(e *event.Endpoint, ip key) {
 		k, ok := macKey(e.MAC)
 		l.try(k, ok, event.ViaMAC)
 	}
+	if e.World != "" && e.VMName == "" {
+		l.tryWorld(e.World)
+	}
 	l.try(ip, e.IP.IsValid(), event.ViaIP)
 	switch {
 	case e.VMName == "":
@@ -227,6 +238,9 @@ func (l *look) identify(e *event.Endpoint, ip key) {
 		l.try(hash.folded(vmxPath(e.VMName), kindPath), true, event.ViaName)
 	default:
 		l.try(hash.folded(e.VMName, kindName), true, event.ViaName)
+	}
+	if e.World != "" && e.VMName != "" { // who says both teaches: what was learned comes second
+		l.tryWorld(e.World)
 	}
 	// A guest chooses its host name. It may name who acts, when nothing better
 	// is there, but never a destination: else a guest that calls itself
@@ -341,7 +355,7 @@ func (l *look) pickMany(c *crowd) (*vmState, []*event.VM) {
 			continue
 		}
 		any.add(cl.vm, true)
-		local := l.host != nil && onHost(&cl.vm.VM, l.host)
+		local := l.host != nil && onHost(&l.asOf(cl.vm).VM, l.host)
 		here.add(cl.vm, local)
 		on.add(cl.vm, cl.vm.PoweredOn)
 		hereOn.add(cl.vm, local && cl.vm.PoweredOn)

@@ -25,11 +25,14 @@ type Inventory struct {
 	missed  atomic.Uint64
 	unclear atomic.Uint64
 
+	moved        atomic.Int64  // when a VM last came to another host
 	contradicted atomic.Uint64 // ports of a switch and addresses that mean two VMs
 
 	mu      sync.Mutex // guards all writing
 	roles   *roles
 	graves  []grave
+	worlds  int // that are known now
+	taught  int // world ids learned
 	buried  int // graves given up before their time
 	changed bool
 	saved   time.Time
@@ -182,10 +185,11 @@ func (s *source) rerole() {
 	}
 }
 
-// grave is what a VM had and has no more.
+// grave is what a VM had and has no more: keys, or a host.
 type grave struct {
 	obj  *vmObject
 	keys []key
+	past *past
 	at   int64
 }
 
@@ -200,11 +204,15 @@ func (inv *Inventory) end(o *vmObject, keys []key, at int64) {
 	for _, k := range keys {
 		inv.index.end(k, o, at)
 	}
+	inv.bury(grave{obj: o, keys: keys, at: at})
+}
+
+func (inv *Inventory) bury(g grave) {
 	if len(inv.graves) >= maxGraves {
 		inv.dropGraves(maxGraves / 10)
 		inv.buried += maxGraves / 10
 	}
-	inv.graves = append(inv.graves, grave{o, keys, at})
+	inv.graves = append(inv.graves, g)
 }
 
 // prune drops tombstones after their time, and VMs that no sync has seen for
@@ -226,6 +234,9 @@ func (inv *Inventory) dropGraves(n int) {
 	for _, g := range inv.graves[:n] {
 		for _, k := range g.keys {
 			inv.index.drop(k, g.obj, g.at)
+		}
+		if g.past != nil {
+			g.past.vm.Store(nil)
 		}
 	}
 	clear(inv.graves[:n])

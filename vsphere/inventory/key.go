@@ -17,6 +17,7 @@ const (
 	kindPort                     // port of a Distributed Switch
 	kindHostPort                 // port of some Distributed Switch of a host
 	kindMAC                      // of a virtual NIC
+	kindWorld                    // of a VM on one host
 	kindIP                       // that VMware Tools reports
 	kindName                     // of the VM in vCenter
 	kindGuest                    // host name that VMware Tools reports

@@ -22,13 +22,15 @@ const (
 // vmState is a VM at one time, with what it is found by. It never changes.
 type vmState struct {
 	event.VM
-	src  *source
-	obj  *vmObject
-	bios string
-	path string // of the .vmx file within its datastore
-	nics []nic
-	ips  []netip.Addr
-	keys []key
+	hostSince int64 // since when it is on its host
+	before    *past // on the one before; nil: not known
+	src       *source
+	obj       *vmObject
+	bios      string
+	path      string // of the .vmx file within its datastore
+	nics      []nic
+	ips       []netip.Addr
+	keys      []key
 }
 
 // nic is a virtual network adapter, as configured by an administrator.
@@ -54,6 +56,7 @@ type vmObject struct {
 	gen     uint32
 	missing int64 // when a sync first did not see it, and the sweep was refused; 0: seen
 	loaded  bool  // known from the snapshot only: state is all there is
+	worlds  []world
 	raw     vmRaw
 }
 

@@ -47,23 +47,24 @@ type fileVCenter struct {
 }
 
 type fileVM struct {
-	MoRef        string    `json:"moref"`
-	Name         string    `json:"name"`
-	InstanceUUID string    `json:"instance_uuid,omitempty"`
-	BIOSUUID     string    `json:"bios_uuid,omitempty"`
-	Host         string    `json:"host,omitempty"`
-	Cluster      string    `json:"cluster,omitempty"`
-	Folder       string    `json:"folder,omitempty"` // below the datacenter: "Infra/Backup"
-	Pool         string    `json:"pool,omitempty"`
-	GuestOS      string    `json:"guest_os,omitempty"`
-	GuestName    string    `json:"guest_name,omitempty"`
-	Annotation   string    `json:"annotation,omitempty"`
-	Path         string    `json:"path,omitempty"` // of the .vmx file within its datastore
-	PoweredOn    bool      `json:"powered_on"`
-	Tags         []string  `json:"tags,omitempty"`       // "category/name"
-	Attributes   []string  `json:"attributes,omitempty"` // "key=value"
-	NICs         []fileNIC `json:"nics,omitempty"`
-	IPs          []fileIP  `json:"ips,omitempty"`
+	MoRef        string      `json:"moref"`
+	Name         string      `json:"name"`
+	InstanceUUID string      `json:"instance_uuid,omitempty"`
+	BIOSUUID     string      `json:"bios_uuid,omitempty"`
+	Host         string      `json:"host,omitempty"`
+	Cluster      string      `json:"cluster,omitempty"`
+	Folder       string      `json:"folder,omitempty"` // below the datacenter: "Infra/Backup"
+	Pool         string      `json:"pool,omitempty"`
+	GuestOS      string      `json:"guest_os,omitempty"`
+	GuestName    string      `json:"guest_name,omitempty"`
+	Annotation   string      `json:"annotation,omitempty"`
+	Path         string      `json:"path,omitempty"` // of the .vmx file within its datastore
+	PoweredOn    bool        `json:"powered_on"`
+	Tags         []string    `json:"tags,omitempty"`       // "category/name"
+	Attributes   []string    `json:"attributes,omitempty"` // "key=value"
+	NICs         []fileNIC   `json:"nics,omitempty"`
+	IPs          []fileIP    `json:"ips,omitempty"`
+	Worlds       []fileWorld `json:"worlds,omitempty"` // learned from logs
 }
 
 type fileNIC struct {
@@ -115,10 +116,10 @@ func (inv *Inventory) Export(w io.Writer) error {
 func (inv *Inventory) exportSource(b *bufio.Writer, s *source) error {
 	inv.mu.Lock()
 	head := fileVCenter{Name: s.name, URLHost: s.opts.host(), Instance: s.instance, Version: s.version, FQDN: s.fqdn, IPs: s.ips, LastAnswer: stamp(s.lastOK)}
-	vms := make([]*vmState, 0, len(s.vms))
+	vms := make([]exported, 0, len(s.vms))
 	for _, o := range s.vms {
 		if o.state != nil {
-			vms = append(vms, o.state)
+			vms = append(vms, exported{o.state, o.fileWorlds()})
 		}
 	}
 	hosts := make([]fileHost, 0, len(s.hosts))
@@ -128,7 +129,7 @@ func (inv *Inventory) exportSource(b *bufio.Writer, s *source) error {
 		}
 	}
 	inv.mu.Unlock()
-	slices.SortFunc(vms, func(a, b *vmState) int { return strings.Compare(a.MoRef, b.MoRef) })
+	slices.SortFunc(vms, func(a, b exported) int { return strings.Compare(a.MoRef, b.MoRef) })
 	slices.SortFunc(hosts, func(a, b fileHost) int { return strings.Compare(a.MoRef, b.MoRef) })
 	return writeSource(b, head, len(vms), func(i int) any { return inv.fileVM(vms[i]) }, hosts)
 }
@@ -175,11 +176,17 @@ func stamp(t int64) time.Time {
 	return time.Unix(0, t).UTC()
 }
 
-func (inv *Inventory) fileVM(v *vmState) fileVM {
+// exported is a VM that is being written.
+type exported struct {
+	*vmState
+	worlds []fileWorld
+}
+
+func (inv *Inventory) fileVM(v exported) fileVM {
 	f := fileVM{
 		MoRef: v.MoRef, Name: v.Name, InstanceUUID: v.InstanceUUID, BIOSUUID: v.bios,
 		Host: v.Host, Cluster: v.Cluster, Folder: v.Folder, Pool: v.Pool, GuestOS: v.GuestOS,
-		GuestName: v.GuestName, Annotation: v.Annotation, Path: v.path, PoweredOn: v.PoweredOn,
+		GuestName: v.GuestName, Annotation: v.Annotation, Path: v.path, PoweredOn: v.PoweredOn, Worlds: v.worlds,
 		Tags: v.Tags, Attributes: v.Attributes,
 	}
 	for _, n := range v.nics {
@@ -361,9 +368,11 @@ func (s *source) loadVM(f *fileVM) {
 	o.state = v
 	s.tags[o.ref] = v.Tags
 	s.vms[o.ref] = o
+	v.hostSince = always
 	for _, k := range v.keys {
 		s.inv.index.put(k, v, f.since(k))
 	}
+	o.loadWorlds(s.inv, f.Worlds)
 }
 
 // since is from when on the VM has a key, as the file says.

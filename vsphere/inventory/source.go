@@ -207,6 +207,7 @@ func (s *source) remove(o *vmObject, at int64) {
 	delete(s.tags, o.ref)
 	if o.state != nil {
 		s.inv.end(o, o.state.keys, at)
+		o.endWorlds(s.inv, at, func(*world) bool { return true })
 	}
 	s.inv.changed = true
 }
@@ -329,7 +330,9 @@ func (s *source) publish(o *vmObject, since, at int64) {
 			}
 		}
 		s.inv.end(o, ended, at)
+		o.keepWorlds(s.inv, next, since, at)
 	}
+	s.inv.succeed(next, old, since)
 	for _, k := range next.keys {
 		s.inv.index.put(k, next, since)
 	}

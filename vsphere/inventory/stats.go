@@ -22,6 +22,8 @@ type Stats struct {
 	Contradicted uint64
 
 	Keys           int // that VMs are found by
+	Worlds         int // world ids among them, learned from logs
+	WorldsLearned  int // ever
 	Tombstones     int // ended claims that are kept for late logs
 	Buried         int // tombstones given up before their time, because they were too many
 	Crowded        int // claims not kept because 64 VMs have the same key
@@ -57,7 +59,7 @@ func (inv *Inventory) Stats() Stats {
 	st := Stats{
 		Hits: map[event.Via]uint64{}, Hosts: inv.host.Load(), Ambiguous: inv.unclear.Load(), Missed: inv.missed.Load(),
 		Contradicted: inv.contradicted.Load(),
-		Keys:         inv.index.entries, Tombstones: len(inv.graves), Buried: inv.buried,
+		Keys:         inv.index.entries, Worlds: inv.worlds, WorldsLearned: inv.taught, Tombstones: len(inv.graves), Buried: inv.buried,
 		Crowded: inv.index.crowded, SnapshotErrors: inv.saveErr,
 	}
 	for via := range inv.hits {

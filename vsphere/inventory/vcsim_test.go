@@ -391,7 +391,7 @@ func TestLifeOfAnEstate(t *testing.T) {
 		r.until("powered on", func() bool { return r.named("renamed/here").PoweredOn })
 	})
 	t.Run("relocation", func(t *testing.T) {
-		was := r.named("renamed/here").Host
+		was, before := r.named("renamed/here").Host, time.Now().Add(-time.Minute)
 		var to types.ManagedObjectReference
 		for _, h := range v.model.Map().All("HostSystem") {
 			if name := h.(*simulator.HostSystem).Name; name != was {
@@ -400,6 +400,19 @@ func TestLifeOfAnEstate(t *testing.T) {
 		}
 		v.task(v.object(vm).Relocate(ctx, types.VirtualMachineRelocateSpec{Host: &to}, types.VirtualMachineMovePriorityDefaultPriority))
 		r.until("other host", func() bool { return r.named("renamed/here").Host != was })
+		now := r.named("renamed/here").Host
+		// A connection that goes on meanwhile: what the old host wrote before,
+		// though it comes late, and what the new one writes after.
+		for _, tt := range []struct {
+			at   time.Time
+			host string
+		}{{before, was}, {time.Now(), now}} {
+			ev := event.Event{Time: tt.at, Device: event.Device{Hostname: tt.host}, Src: event.Endpoint{IP: netip.MustParseAddr("10.1.1.2")}}
+			r.Enrich(&ev)
+			if vm := ev.Src.Context.VM; vm == nil || vm.Name != "renamed/here" || vm.Host != tt.host {
+				t.Errorf("a line of %s: %+v", tt.host, vm)
+			}
+		}
 	})
 	t.Run("clone and destroy", func(t *testing.T) {
 		// The simulator loses the news of a deletion when the view changed in

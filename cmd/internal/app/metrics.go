@@ -206,6 +206,8 @@ func (m metrics) inventory(s scrape) {
 	s.counter("switch_port_contradictions_total", "Ports of a switch whose VM is not the one that has the address.", float64(st.Contradicted))
 	s.counter("inventory_snapshot_errors_total", "Snapshots that could not be written.", float64(st.SnapshotErrors))
 	s.gauge("inventory_keys", "Addresses, names and ids that VMs are found by.", float64(st.Keys))
+	s.gauge("inventory_worlds", "World ids of VMs that log lines told.", float64(st.Worlds))
+	s.counter("inventory_worlds_learned_total", "World ids of VMs learned from log lines.", float64(st.WorldsLearned))
 	s.gauge("inventory_tombstones", "Ended claims kept for late logs.", float64(st.Tombstones))
 	s.counter("inventory_tombstones_dropped_total", "Ended claims given up before their time.", float64(st.Buried))
 	s.counter("inventory_crowded_total", "Claims not kept because too many VMs have the same key.", float64(st.Crowded))
