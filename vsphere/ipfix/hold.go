@@ -28,9 +28,10 @@ const setCost = 256
 func (w *waitingSet) size() int { return len(w.data) + setCost }
 
 // hold keeps a set until its template comes. When all of them take too much,
-// the oldest go; when those of one exporter do, the newest.
+// the oldest go; when those of one exporter or address do, the newest.
 func (d *Decoder) hold(s *session, h *header, id uint16, data string) {
-	if s.heldBytes+len(data)+setCost > maxSessionHeld {
+	size := len(data) + setCost
+	if s.heldBytes+size > maxSessionHeld || s.origin.held+size > maxOriginHeld {
 		d.undecodable(undecodedFull)
 		return
 	}
@@ -38,6 +39,7 @@ func (d *Decoder) hold(s *session, h *header, id uint16, data string) {
 	w.place = d.waiting.list.PushBack(w)
 	s.held = append(s.held, w)
 	s.heldBytes += w.size()
+	s.origin.held += w.size()
 	d.waiting.bytes += w.size()
 	d.count.held.Add(1)
 	for d.waiting.bytes > maxHeld {
@@ -71,6 +73,7 @@ func (d *Decoder) giveUpBefore(then time.Time, why undecoded) {
 func (d *Decoder) release(w *waitingSet) {
 	d.waiting.list.Remove(w.place)
 	w.session.heldBytes -= w.size()
+	w.session.origin.held -= w.size()
 	d.waiting.bytes -= w.size()
 	d.count.held.Add(-1)
 	d.count.heldBytes.Store(int64(d.waiting.bytes))

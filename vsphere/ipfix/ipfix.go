@@ -46,6 +46,7 @@ const (
 	maxLayouts          = 1024 // known layouts, which templates share
 	maxHeld             = 16 << 20
 	maxSessionHeld      = 512 << 10
+	maxOriginHeld       = 4 << 20 // of all exporters of one address
 	maxTwins            = 1 << 16 // flows remembered for their second report, twice
 )
 

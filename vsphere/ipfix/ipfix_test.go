@@ -423,13 +423,74 @@ func TestBounds(t *testing.T) {
 			Peer: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.99"), port), Received: now,
 		}, func(*ipfix.Record) {})
 	}
-	if st := d.Stats(); st.Exporters > 8192 || st.Templates > 1<<19/250+256 {
+	if st := d.Stats(); st.Exporters > 8192 || st.Templates > 8192+1<<19/250+256 {
 		t.Errorf("%+v", st)
 	}
 	d.Close()
 	d.Idle(now.Add(3 * time.Hour))
 	if st := d.Stats(); st.Held != 0 || st.HeldBytes != 0 || st.Exporters != 0 || st.Templates != 0 {
 		t.Errorf("after hours of silence: %+v", st)
+	}
+}
+
+// TestFloodOfFlows: one address that sends good flows, from any number of ports
+// and domains, with layouts of any width, pushes nobody else out: not the
+// exporters of other addresses, nor their templates, nor what waits for one.
+func TestFloodOfFlows(t *testing.T) {
+	d := ipfix.New(ipfix.Options{})
+	var wide []uint16
+	for i := range uint16(250) {
+		wide = append(wide, 500+i, 1)
+	}
+	real := func(i int) netip.AddrPort {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 49152)
+	}
+	flows := 0
+	send := func(from netip.AddrPort, m string) {
+		d.Decode(ipfix.Message{Data: m, Peer: from, Received: now}, func(r *ipfix.Record) { flows++ })
+	}
+	for i := range 1000 {
+		send(real(i), message(now, 0, 0, set(2, plain), set(256, recent(uint16(i)))))
+		send(real(i), message(now, 1, 0, set(300, make([]byte, 40))))
+	}
+	bad := netip.MustParseAddr("10.9.9.9")
+	for i := range 60_000 {
+		m := message(now, 0, uint32(i), set(2, plain), set(256, flow(uint16(i), now.Add(-time.Duration(i)*time.Second), now)),
+			set(2, template(257, wide...)), set(299, make([]byte, 1000)))
+		send(netip.AddrPortFrom(bad, uint16(1024+i)), m)
+	}
+	if st := d.Stats(); st.Exporters > 8192 || st.HeldBytes > 8<<20 {
+		t.Errorf("%+v", st)
+	}
+	flows = 0
+	for i := range 1000 {
+		send(real(i), message(now, 1, 0, set(256, recent(uint16(i+1000)))))
+		send(real(i), message(now, 2, 0, set(2, template(300, 8, 4, 12, 4, 7, 2, 11, 2, 4, 1, 1, 4, 2, 4, 150, 4, 151, 4))))
+	}
+	if st := d.Stats(); flows < 2000 || st.LostRecords != 0 {
+		t.Errorf("%d flows of 1000 exporters, want 2000 and what waited: %+v", flows, st)
+	}
+	// A new exporter finds its place.
+	flows = 0
+	send(real(2000), message(now, 0, 0, set(2, plain), set(256, recent(1))))
+	send(real(2000), message(now, 1, 0, set(256, recent(2))))
+	if flows != 2 {
+		t.Errorf("%d flows of a new exporter", flows)
+	}
+}
+
+// TestFloodOfAddresses: forged addresses, each with one flow, cost no more time
+// than others; the bound holds.
+func TestFloodOfAddresses(t *testing.T) {
+	d := ipfix.New(ipfix.Options{})
+	for i := range 30_000 {
+		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{172, byte(i >> 16), byte(i >> 8), byte(i)}), 49152)
+		d.Decode(ipfix.Message{
+			Data: message(now, 0, 0, set(2, plain), set(256, recent(uint16(i)))), Peer: from, Received: now,
+		}, func(*ipfix.Record) {})
+	}
+	if st := d.Stats(); st.Exporters != 8192 {
+		t.Errorf("%d exporters", st.Exporters)
 	}
 }
 

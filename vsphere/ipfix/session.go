@@ -33,23 +33,25 @@ type session struct {
 	behind   uint32 // what follows a message that seemed late
 	lost     int64  // since it was last asked for
 
-	place *list.Element // in one of the sessions' lists
-	good  bool          // that is proven
+	origin     *origin
+	place, own *list.Element // in the queue of all, and in its origin's
+	good       bool          // they are those of the proven
 }
 
-// sessions knows exporters, the one that was silent for longest first. Those of
-// whom a flow was decoded are kept before those that only say that they exist.
+// sessions knows exporters.
 type sessions struct {
-	known          map[sessionKey]*session
-	kin            map[kinKey][]*session
-	proven, others list.List
-	given          uint64 // ids
-	fields         int    // of all templates
-	recent         *session
+	known   map[sessionKey]*session
+	kin     map[kinKey][]*session
+	origins origins
+	every   queue
+	given   uint64 // ids
+	fields  int    // of all templates
+	recent  *session
 }
 
 func (ss *sessions) init() {
 	ss.known, ss.kin = make(map[sessionKey]*session), make(map[kinKey][]*session)
+	ss.origins.known = make(map[netip.Addr]*origin)
 }
 
 // session finds the session, or begins it.
@@ -70,42 +72,28 @@ func (d *Decoder) session(k sessionKey) *session {
 func (d *Decoder) begin(k sessionKey) *session {
 	ss := &d.sessions
 	if len(ss.known) >= maxSessions {
-		d.end(ss.oldest(nil))
+		d.makePlace(k.peer.Addr())
 	}
 	k.peer = netip.AddrPortFrom(k.peer.Addr().WithZone(strings.Clone(k.peer.Addr().Zone())), k.peer.Port())
 	ss.given++
 	s := &session{key: k, id: ss.given, templates: make(map[uint16]*template)}
 	ss.known[k] = s
 	ss.kin[k.kin()] = append(ss.kin[k.kin()], s)
-	s.place = ss.others.PushBack(s)
+	ss.join(s)
 	d.count.exporters.Store(int64(len(ss.known)))
 	return s
 }
 
-// touch makes s the latest of its list.
-func (ss *sessions) touch(s *session) {
-	switch {
-	case s.good:
-		ss.proven.MoveToBack(s.place)
-	case s.proved:
-		ss.others.Remove(s.place)
-		s.place, s.good = ss.proven.PushBack(s), true
-	default:
-		ss.others.MoveToBack(s.place)
+// makePlace ends a session for a new one from that address.
+func (d *Decoder) makePlace(addr netip.Addr) {
+	ss := &d.sessions
+	o := ss.origins.known[addr]
+	if o == nil {
+		o = &origin{}
 	}
-}
-
-// oldest is the session to give up for others, but not s, nor the one whose
-// message is read; nil: there is none.
-func (ss *sessions) oldest(s *session) *session {
-	for _, l := range []*list.List{&ss.others, &ss.proven} {
-		for e := l.Front(); e != nil; e = e.Next() {
-			if o := e.Value.(*session); o != s && o != ss.recent {
-				return o
-			}
-		}
+	if s := ss.victim(o, nil, inSessions, maxSessions); s != nil {
+		d.end(s)
 	}
-	return nil
 }
 
 // end forgets a session with all that is kept for it.
@@ -117,11 +105,7 @@ func (d *Decoder) end(s *session) {
 	for id := range s.templates {
 		d.drop(s, id)
 	}
-	if s.good {
-		ss.proven.Remove(s.place)
-	} else {
-		ss.others.Remove(s.place)
-	}
+	ss.leave(s)
 	delete(ss.known, s.key)
 	k := s.key.kin()
 	if ss.kin[k] = slices.DeleteFunc(ss.kin[k], func(o *session) bool { return o == s }); len(ss.kin[k]) == 0 {
@@ -136,7 +120,7 @@ func (d *Decoder) end(s *session) {
 // forget ends sessions that were silent since before, and drops templates that
 // nothing was heard of since then.
 func (d *Decoder) forget(before time.Time) {
-	for _, l := range []*list.List{&d.sessions.others, &d.sessions.proven} {
+	for _, l := range []*list.List{&d.sessions.every.others, &d.sessions.every.proven} {
 		for e := l.Front(); e != nil && e.Value.(*session).last.Before(before); e = l.Front() {
 			d.end(e.Value.(*session))
 		}

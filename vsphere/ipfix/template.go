@@ -90,6 +90,8 @@ func (d *Decoder) keep(s *session, id uint16, l *layout) {
 	d.makeRoom(s, len(l.fields))
 	s.templates[id] = &template{layout: l, used: d.now}
 	d.sessions.fields += len(l.fields)
+	s.origin.fields += len(l.fields)
+	d.sessions.origins.grew(s.origin, inFields)
 	d.count.templates.Add(1)
 }
 
@@ -101,6 +103,7 @@ func (d *Decoder) drop(s *session, id uint16) {
 	}
 	delete(s.templates, id)
 	d.sessions.fields -= len(t.layout.fields)
+	s.origin.fields -= len(t.layout.fields)
 	d.count.templates.Add(-1)
 }
 
@@ -112,7 +115,7 @@ func (d *Decoder) makeRoom(s *session, fields int) {
 		d.count.forgotten.Add(1)
 	}
 	for d.sessions.fields+fields > maxFields {
-		oldest := d.sessions.oldest(s)
+		oldest := d.sessions.victim(s.origin, s, inFields, maxFields)
 		if oldest == nil { // what is left is bounded by itself
 			return
 		}
