@@ -33,7 +33,7 @@ func BenchmarkFlowWay(b *testing.B) {
 	batches := flowBatches(flows)
 	for _, name := range []string{"collect", "whole"} {
 		b.Run(name, func(b *testing.B) {
-			sh := newShard(0, newAnalysis(p), new(jsonOutlet), clock{})
+			sh := benchShard(b, p)
 			c := &flowCollector{collector: newCollector([]*shard{sh}, known.Enrich, time.Hour, clock{}), options: ipfix.Options{Replay: true}}
 			w := &way{shard: sh, analyze: name == "whole"}
 			night := func() (records int) {

@@ -37,10 +37,7 @@ func BenchmarkWay(b *testing.B) {
 	stream := captureLoad(b, estate.Site.Seed)
 	for _, name := range []string{"collect", "whole"} {
 		b.Run(name, func(b *testing.B) {
-			upper := newFloor(1, func(*event.Finding) {})
-			go upper.run()
-			defer close(upper.in)
-			sh := newShard(0, p, new(jsonOutlet), clock{}, upper.in)
+			sh := benchShard(b, p)
 			w := &way{stream: stream, shard: sh, scanner: syslog.NewScanner(0), analyze: name == "whole"}
 			c := newCollector([]*shard{sh}, known.Enrich, time.Hour, clock{})
 			w.session = c.Open(server.Source{Transport: "tcp"})
@@ -51,6 +48,14 @@ func BenchmarkWay(b *testing.B) {
 			}
 		})
 	}
+}
+
+// benchShard is a shard under a floor of its own.
+func benchShard(b *testing.B, p *policy) *shard {
+	upper := newFloor(1, func(*event.Finding) {})
+	go upper.run()
+	b.Cleanup(func() { close(upper.in) })
+	return newShard(0, p, new(jsonOutlet), clock{}, upper.in)
 }
 
 // captureLoad is what simulator.Load sends over one connection.
