@@ -142,6 +142,8 @@ func (s silence) confidence() uint8 {
 func (s silence) vcenter(f *event.Finding) {
 	h := s.m.host
 	switch {
+	case h == nil && s.m.known:
+		analytics.Explain(f, "It is a vCenter: nobody else says whether it is up.")
 	case h == nil:
 		analytics.Explain(f, "No vCenter's inventory knows it: whether it is only switched off cannot be told.")
 	case s.d.fresh[h.VCenter] != event.StateLive:

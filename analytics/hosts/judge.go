@@ -56,10 +56,14 @@ func (d *Detector) pass(m *machine, report func(*event.Finding)) {
 		}
 		h.pass(d.now, d.dt, n, teaches && !silent, l)
 	}
+	back := t.Records > 0 && m.habit.gap >= d.opts.Shortest // its programs were as silent as itself
 	learn(&m.habit, t.Records, d.limits(), m.silent)
 	for i := range m.programs {
 		if m.programs[i].lines == 0 && t.Programs[i] == 0 {
 			continue // it has none
+		}
+		if back {
+			m.programs[i].pardon()
 		}
 		learn(&m.programs[i], t.Programs[i], d.programLimits(), m.silent || m.mute[i])
 		if t.Programs[i] > 0 && m.mute[i] {
