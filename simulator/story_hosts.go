@@ -44,10 +44,10 @@ func (sc *script) hush(host int, from, to time.Time) {
 // hushAll says when hosts are silent, before any of them says anything.
 func (sc *script) hushAll() {
 	after := sc.end.Add(time.Second)
-	sc.hush(hostReturns, sc.clock(0, 30), sc.clock(6, 0))
+	sc.hush(hostReturns, sc.clock(0, 20), sc.clock(6, 0))
 	sc.hush(hostMaintained, sc.clock(4, 45), sc.clock(7, 5)) // between its other stories
-	sc.hush(hostSilent, sc.clock(23, 0), after)
-	sc.hush(hostMisdirected, sc.clock(23, 0), after)
+	sc.hush(hostSilent, sc.clock(22, 20), after)
+	sc.hush(hostMisdirected, sc.clock(22, 20), after)
 }
 
 // logPaths tells of hosts whose logs take a wrong way, or none.
@@ -57,7 +57,7 @@ func (sc *script) logPaths() {
 	sc.about(hostMisdirected, Story{
 		ID: "misdirected", Title: "a host's log host is changed in its shell, and its logs stop", Analytic: misdirectedAnalytic,
 	}, func(say func(time.Time, func(*voice) message)) {
-		say(sc.clock(23, 0).Add(-time.Minute), func(v *voice) message { return v.setLogHost("tcp://203.0.113.66:514") })
+		say(sc.clock(22, 19), func(v *voice) message { return v.setLogHost("tcp://203.0.113.66:514") })
 	})
 	sc.about(hostLoses, Story{
 		ID: "loss", Title: "a host reports that its log messages are lost", Analytic: lossAnalytic,

@@ -96,9 +96,9 @@ func (w watched) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// shortestDemo is the least time for a night: in less, senders overtake each
-// other by hours of simulated time.
-const shortestDemo = time.Second
+// shortestDemo is the least time for a night: in less, what a busy machine is
+// late by is hours of simulated time, and cannot be told from silence.
+const shortestDemo = 5 * time.Second
 
 // show is a demo while it runs.
 type show struct {

@@ -13,7 +13,7 @@ import (
 // TestDemo runs the main job: every story is found, nothing honest is, every
 // line is accounted for, and what consumers get is valid OCSF.
 func TestDemo(t *testing.T) {
-	got := command(t, "demo", "--for", "4s", "--json")
+	got := command(t, "demo", "--for", "8s", "--json")
 	if got.code != exitOK {
 		t.Fatalf("exit code %d:\n%s\n%s", got.code, got.err, got.out)
 	}
@@ -79,7 +79,7 @@ func toldOnce(t *testing.T, lines []string) {
 
 // TestDemoForPeople shows the findings as they come and the table at the end.
 func TestDemoForPeople(t *testing.T) {
-	got := command(t, "demo", "--for", "3s", "--seed", "7")
+	got := command(t, "demo", "--for", "6s", "--seed", "7")
 	if got.code != exitOK {
 		t.Fatalf("exit code %d:\n%s\n%s", got.code, got.err, got.out)
 	}

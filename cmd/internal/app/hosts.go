@@ -27,9 +27,9 @@ const (
 	bookEvery = 2 * time.Second
 	// habitsEvery is how much of what was learned a crash may cost.
 	habitsEvery = 5 * time.Minute
-	// stalled is from when on a pause between two pulses means that this
-	// process did not get to run.
-	stalled = 5 * beat
+	// stalled is how many beats late a pulse must be to mean that this process
+	// did not get to run.
+	stalled = 5
 	// refusing is for how long after a connection was refused over the limits
 	// nobody's silence counts: it may be theirs. refusingMost bounds that, or
 	// whoever opens connections could have nobody's silence noticed.
@@ -77,9 +77,13 @@ func (a *App) watchHosts() (stop func()) {
 // pulse says at each beat that time went on, and whether lines could be taken.
 // It never waits for the floor: a floor that is behind shows as a pause.
 func (a *App) pulse(ctx context.Context) {
-	tick := time.NewTicker(beat)
+	every := beat
+	if a.clock.of != nil {
+		every /= 5 // hours pass in seconds
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
-	e := ears{app: a}
+	e := ears{app: a, stalled: stalled * every}
 	for {
 		var now time.Time
 		select {
@@ -150,9 +154,10 @@ func ask[T any](ctx context.Context, f *floor, question analytics.Observation, a
 
 // ears say whether the service takes lines.
 type ears struct {
-	app    *App
-	last   time.Time // of the pulse that was taken
-	listed time.Time // when hosts were last listed
+	app     *App
+	stalled time.Duration
+	last    time.Time // of the pulse that was taken
+	listed  time.Time // when hosts were last listed
 
 	stalls  int64
 	looked  time.Time // at the counters of the sockets
@@ -166,7 +171,7 @@ type ears struct {
 // deaf is why lines could not be taken at some time since the last pulse; empty:
 // they could.
 func (e *ears) deaf(now time.Time) string {
-	paused := !e.last.IsZero() && now.Sub(e.last) > stalled
+	paused := !e.last.IsZero() && now.Sub(e.last) > e.stalled
 	full := e.full()
 	stalls := e.app.publisher.Stats().Stalls
 	blocked := stalls != e.stalls
