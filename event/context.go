@@ -39,7 +39,7 @@ type Host struct {
 	Connection string
 	Standby    bool // powered down until it is needed
 	IsVCenter  bool
-	Roles       []string
+	Roles      []string
 
 	// Key is the host as an entity: "host:<name in lower case>".
 	Key string

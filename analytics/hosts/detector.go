@@ -11,7 +11,7 @@ import (
 	"github.com/vegress/vegress/event"
 )
 
-// Bounds of a Detector's memory. A machine takes about 1.5 KB, with its habit.
+// Bounds of a Detector's memory. A machine takes about 2.8 KB, with its habits.
 const (
 	maxMachines = 20_000
 	maxOthers   = 5_000 // of them that no inventory knows: whoever sends chooses their names

@@ -52,7 +52,7 @@ func (d *Detector) open(m *machine, k analytics.Key, by describer, report func(*
 	if m != nil {
 		m.reminded = d.now
 		ev.Device = event.Device{Hostname: m.name, Host: m.host}
-		if c := &m.changed.sign; k.Analytic == misdirectedAnalytic.UID && c.Kind != noSign {
+		if c := m.changed.sign; k.Analytic == misdirectedAnalytic.UID && c != nil {
 			ev, absent = &c.Event, false
 		}
 	}
@@ -90,7 +90,7 @@ type silence struct {
 func (s silence) severity() event.Severity {
 	h := s.m.host
 	switch {
-	case s.m.changed.sign.Kind != noSign:
+	case s.m.changed.sign != nil:
 		return event.SeverityHigh
 	case h == nil:
 		return event.SeverityMedium
@@ -120,7 +120,7 @@ func (s silence) Describe(f *event.Finding, _ *event.Event, _, _ uint32) {
 		analytics.Explain(f, fmt.Sprintf("At this hour it usually sends %s records a minute: about %.0f are missing.", rate(m.habit.run.usual), m.habit.missed))
 	}
 	s.vcenter(f)
-	if c := &m.changed; c.sign.Kind != noSign {
+	if c := &m.changed; c.sign != nil {
 		analytics.Explain(f, c.words())
 	}
 }
@@ -128,7 +128,7 @@ func (s silence) Describe(f *event.Finding, _ *event.Event, _, _ uint32) {
 func (s silence) confidence() uint8 {
 	h := s.m.host
 	switch {
-	case s.m.changed.sign.Kind != noSign:
+	case s.m.changed.sign != nil:
 		return high
 	case h == nil || s.d.fresh[h.VCenter] != event.StateLive:
 		return low
@@ -202,7 +202,7 @@ func (s redirection) Describe(f *event.Finding, _ *event.Event, _, _ uint32) {
 	f.Title = s.m.name + " sends its logs elsewhere"
 	f.Confidence, f.Risk = high, risk(s.severity())
 	analytics.Explain(f, fmt.Sprintf("Its list of log hosts was %s and is %s: %s is gone.", list(s.m.before), list(s.m.targets), list(s.gone)))
-	if s.m.changed.sign.Kind != noSign {
+	if s.m.changed.sign != nil {
 		analytics.Explain(f, s.m.changed.words())
 	}
 }

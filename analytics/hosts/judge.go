@@ -135,7 +135,7 @@ func (d *Detector) judge(m *machine, report func(*event.Finding)) {
 	if m.last.Sub(m.changed.at) > believed {
 		m.changed = change{} // it sends on
 	}
-	l, changed := d.limits(), m.changed.sign.Kind != noSign
+	l, changed := d.limits(), m.changed.sign != nil
 	if changed {
 		l.missed, l.times = missedChanged, 1
 	}
@@ -228,7 +228,7 @@ func (d *Detector) sign(s *Sign, report func(*event.Finding)) {
 		if s.Kind == signTargets && s.Targets != nil && len(missing(m.targets, s.Targets)) == 0 && len(m.targets) > 0 {
 			return // it keeps all that it had
 		}
-		m.changed = change{at, *s}
+		m.changed = change{at, s}
 	case signReboot:
 		m.reboot = at.Add(d.opts.Reboot)
 	case signMaintenance:

@@ -53,7 +53,7 @@ type machine struct {
 // change is what a record said of the way out.
 type change struct {
 	at   time.Time
-	sign Sign
+	sign *Sign // nil: none
 }
 
 const connected = "connected"

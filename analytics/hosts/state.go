@@ -37,7 +37,7 @@ func (d *Detector) stateOf(m *machine) (state event.PathState, reasons []string)
 	switch {
 	case m.misdirected && m.before != nil:
 		return event.PathMisdirected, append(reasons, fmt.Sprintf("Its log hosts are %s, and were %s.", list(m.targets), list(m.before)))
-	case m.misdirected && m.changed.sign.Kind == noSign:
+	case m.misdirected && m.changed.sign == nil:
 		return event.PathMisdirected, append(reasons, "Its records stopped after its log hosts were set.")
 	case m.misdirected:
 		return event.PathMisdirected, append(reasons, m.changed.words())
