@@ -122,6 +122,9 @@ type Sighting struct {
 	Notes    uint32         // the detector's reasons, a bit each
 	By       Describer
 	Part     Part // what of it is new; not known: all that Event.Traffic says
+	// Absent: Event is no record but stands for what did not come. Its UID
+	// names the occasion.
+	Absent bool
 }
 
 // Part is what an event adds to what others told of the same connection.
@@ -234,6 +237,9 @@ func (l *Ledger) Add(c *Case, s Sighting, report func(*event.Finding)) {
 		l.open(c, s.Event)
 	}
 	c.count(s.Event, s.part())
+	if !s.Absent {
+		c.cite(s.Event)
+	}
 	news := s.Notes &^ c.notes
 	c.notes |= s.Notes
 	rises := s.Severity > c.finding.Severity
@@ -251,20 +257,22 @@ func (l *Ledger) Add(c *Case, s Sighting, report func(*event.Finding)) {
 		l.revise(c, s.Event.Time, report)
 		return
 	}
-	l.update(c, s.Event, rises, report)
+	l.update(c, &s, rises, report)
 }
 
 // update reports c if a revision is due, or sees to it that it will be.
-func (l *Ledger) update(c *Case, ev *event.Event, rises bool, report func(*event.Finding)) {
+func (l *Ledger) update(c *Case, s *Sighting, rises bool, report func(*event.Finding)) {
 	f := &c.finding
-	if !rises && f.Count < c.milestone && ev.Time.Before(c.next) {
+	if !rises && f.Count < c.milestone && s.Event.Time.Before(c.next) {
 		if c.heapIndex < 0 {
 			heap.Push(&l.due, c)
 		}
 		return
 	}
-	c.keep(ev)
-	l.reviseUpdate(c, ev.Time, report)
+	if !s.Absent {
+		c.keep(s.Event)
+	}
+	l.reviseUpdate(c, s.Event.Time, report)
 }
 
 func (l *Ledger) reviseUpdate(c *Case, now time.Time, report func(*event.Finding)) {
@@ -313,6 +321,11 @@ func (c *Case) count(ev *event.Event, p Part) {
 		f.FirstSeen = ev.Time
 	}
 	c.last = append(c.last[:0], ev.UID...)
+}
+
+// cite makes ev one of the first events that the finding names.
+func (c *Case) cite(ev *event.Event) {
+	f := &c.finding
 	if len(f.Related) < event.MaxRelated/2 {
 		f.Related = append(f.Related, strings.Clone(ev.UID))
 	}
@@ -378,6 +391,23 @@ func (l *Ledger) Flush(report func(*event.Finding)) {
 	for len(l.due) > 0 {
 		c := l.due[0]
 		l.reviseUpdate(c, c.finding.LastSeen, report)
+	}
+}
+
+// Has says that a finding is open for k.
+func (l *Ledger) Has(k Key) bool {
+	k.bound()
+	c := l.cases[k]
+	return c != nil && c.finding.Count > 0
+}
+
+// Close ends the finding of k, and says why. It does nothing when none is
+// open. Findings that nobody closes end by QuietClose.
+func (l *Ledger) Close(k Key, now time.Time, why string, report func(*event.Finding)) {
+	k.bound()
+	if c, ok := l.cases[k]; ok {
+		Explain(&c.finding, why)
+		l.close(c, now, report)
 	}
 }
 

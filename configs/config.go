@@ -19,6 +19,7 @@ import (
 
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/evidence"
+	"github.com/vegress/vegress/analytics/hosts"
 	"github.com/vegress/vegress/analytics/webservice"
 	"github.com/vegress/vegress/forward"
 	"github.com/vegress/vegress/forward/broker"
@@ -43,6 +44,7 @@ type Config struct {
 	Catalogue webservice.Options `mapstructure:"catalogue"`
 	Egress    egress.Options     `mapstructure:",squash"`
 	Evidence  evidence.Options   `mapstructure:"evidence"`
+	Hosts     hosts.Options      `mapstructure:"hosts"`
 
 	Forward Forward `mapstructure:"forward"`
 	Log     Log     `mapstructure:"log"`

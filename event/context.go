@@ -33,8 +33,13 @@ type Host struct {
 	Cluster     string
 	Version     string
 	Maintenance bool
-	IsVCenter   bool
-	Roles       []string
+	// Connection is vCenter's own link to the host, as the vSphere API names
+	// its states: "connected", "disconnected" (by an administrator) or
+	// "notResponding"; empty: not known.
+	Connection string
+	Standby    bool // powered down until it is needed
+	IsVCenter  bool
+	Roles      []string
 
 	// Key is the host as an entity: "host:<name in lower case>".
 	Key string

@@ -139,7 +139,8 @@ type Event struct {
 	Raw     string // the input record, byte for byte; pieces joined by "\n"
 	Records int    // input records in it: 1, or the number of pieces put together
 
-	Device Device // who reported it
+	Device  Device  // who reported it
+	Receipt Receipt // how it came in
 
 	Src, Dst  Endpoint
 	Direction Direction
@@ -175,6 +176,19 @@ type Device struct {
 	Hostname string
 	IP       netip.Addr
 	Host     *Host // from the inventory; nil when not known there
+}
+
+// Receipt is how a record came in over the network. It is not written: it
+// says something of the way, not of what happened. Zero: read from a file, or
+// no log record.
+type Receipt struct {
+	At   time.Time
+	Peer netip.Addr // who sent it: the machine itself, a relay, or NAT
+	// Skew is the sender's clock against ours, where the record has a time
+	// (Timed), less what it took to come: positive when it is ahead.
+	Skew      time.Duration
+	Timed     bool
+	Truncated bool // the record is cut, here or by the sender
 }
 
 // Endpoint is one end of a connection.

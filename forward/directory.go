@@ -31,23 +31,33 @@ func NewDirectory(ctx context.Context, nc *nats.Conn) (*Directory, error) {
 		return nil, fmt.Errorf("open bucket %s: %w", InventoryBucket, err)
 	}
 	d := &Directory{kv: kv, known: map[string]*event.VM{}}
-	// Not by kv.ListKeys, which fails when others have all consumers.
-	prefix := "$KV." + InventoryBucket + "."
-	r := reader{js: js, stream: "KV_" + InventoryBucket, config: jetstream.ConsumerConfig{
-		FilterSubject: prefix + ">",
-		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
-		HeadersOnly:   true,
-	}}
-	err = r.toEnd(ctx, func(e entry) {
-		key := strings.TrimPrefix(e.Subject, prefix)
-		if d.known[key] = nil; e.Header.Get("KV-Operation") != "" {
-			delete(d.known, key)
-		}
-	})
+	err = readBucket(ctx, js, InventoryBucket, ">", true, func(key string, _ []byte) { d.known[key] = nil })
 	if err != nil {
-		return nil, fmt.Errorf("list bucket %s: %w", InventoryBucket, err)
+		return nil, err
 	}
 	return d, nil
+}
+
+// readBucket hands on the keys of a bucket below filter, each with its value
+// unless only the keys are wanted. A value that others had the server store is
+// left out. Not by kv.ListKeys, which fails when others have all consumers.
+func readBucket(ctx context.Context, js jetstream.JetStream, bucket, filter string, onlyKeys bool, found func(key string, value []byte)) error {
+	prefix := "$KV." + bucket + "."
+	r := reader{js: js, stream: "KV_" + bucket, config: jetstream.ConsumerConfig{
+		FilterSubject: prefix + filter,
+		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
+		HeadersOnly:   onlyKeys,
+	}}
+	err := r.toEnd(ctx, func(e entry) {
+		if e.Header.Get("KV-Operation") != "" || !onlyKeys && isAnswer(e.Header) {
+			return
+		}
+		found(strings.TrimPrefix(e.Subject, prefix), e.Data)
+	})
+	if err != nil {
+		return fmt.Errorf("list bucket %s: %w", bucket, err)
+	}
+	return nil
 }
 
 // Update brings the bucket in line with vms, which are all there are: what

@@ -28,7 +28,7 @@ func isAnswer(h nats.Header) bool {
 }
 
 // isForeign says that e is an answer, or has no id, which all that vegress
-// writes has but the state of hosts.
+// writes has. What has none below vegress.hosts. may be of others' tools.
 func isForeign(e entry) bool {
 	return isAnswer(e.Header) ||
 		e.Header.Get(nats.MsgIdHdr) == "" && !strings.HasPrefix(e.Subject, strings.TrimSuffix(hostSubjects, ">"))

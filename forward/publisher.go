@@ -228,6 +228,7 @@ type Stats struct {
 
 	Findings        int64 // findings stored
 	DroppedFindings int64
+	HostPaths       int64 // states of hosts' log paths stored
 	Packs           int64 // packs sent
 	Events          int64 // events in them
 	Bytes           int64 // of them, before compression
@@ -257,8 +258,9 @@ func (p *Publisher) Stats() Stats {
 	s := Stats{
 		Forwarded:       ev.Stored.Events,
 		Dropped:         Dropped{Refused: ev.Refused.Events, Closed: ev.Abandoned.Events},
-		Findings:        fi.Stored.Messages,
-		DroppedFindings: fi.Refused.Messages + fi.Abandoned.Messages,
+		Findings:        fi.Stored.Events,
+		DroppedFindings: fi.Refused.Events + fi.Abandoned.Events,
+		HostPaths:       fi.Stored.Messages - fi.Stored.Events,
 		Packs:           p.packs.Load(),
 		Events:          p.packEvents.Load(),
 		Bytes:           p.packBytes.Load(),

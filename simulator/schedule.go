@@ -93,6 +93,7 @@ type script struct {
 	vcenter    int
 	resolver   int
 	edge       int
+	hushes     map[int][]hush // by sender
 
 	entries  []entry
 	passages []passage
@@ -104,8 +105,8 @@ type script struct {
 func newScript(s *Site) *script {
 	sc := &script{
 		site: s, rng: s.rng("night"), start: s.Night, end: s.Night.Add(nightHours * time.Hour),
-		byHost: make(map[*Host]int),
-		truth:  Truth{BySender: make(map[string]int)},
+		byHost: make(map[*Host]int), hushes: make(map[int][]hush),
+		truth: Truth{BySender: make(map[string]int)},
 	}
 	for i, h := range s.Hosts {
 		sc.byHost[h] = sc.addSender(hostSender(i, h))
@@ -113,6 +114,7 @@ func newScript(s *Site) *script {
 	sc.vcenter = sc.addSender(Sender{Name: s.VCenter, Network: "tcp", style: styleVCSA})
 	sc.resolver = sc.addSender(Sender{Name: "dns01.lab.example", Network: "udp", style: styleSyslog})
 	sc.edge = sc.addSender(Sender{Name: "edge01.lab.example", Network: "udp", style: styleESX8RFC})
+	sc.hushAll()
 	return sc
 }
 
@@ -152,7 +154,7 @@ func (sc *script) tellParts(at time.Time, sender int, parts []message) {
 }
 
 func (sc *script) add(e entry) {
-	if e.at.Before(sc.start) || e.at.After(sc.end) {
+	if e.at.Before(sc.start) || e.at.After(sc.end) || sc.hushed(e.at, e.sender) {
 		return
 	}
 	sc.entries = append(sc.entries, e)
@@ -199,7 +201,7 @@ func (sc *script) connect(at time.Time, c connection) {
 	st := sc.senders[sender].style
 	sc.tell(at, sender, f.opened(st))
 	sc.tell(at.Add(c.lasts), sender, f.closed(st))
-	if sc.account != nil && at.Add(c.lasts).Before(sc.end) {
+	if end := at.Add(c.lasts); sc.account != nil && end.Before(sc.end) && !sc.hushed(end, sender) {
 		sc.account.bytesOut += c.out
 	}
 }

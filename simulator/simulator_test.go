@@ -48,4 +48,5 @@ func Example() {
 	// duplicate-address egress.unjustified
 	// firewall-opened esxi.httpclient_opened
 	// host-fetch egress.unjustified
+	// loss host.loss
 }

@@ -56,6 +56,7 @@ func (sc *script) stories() {
 	}, sc.lateBackup)
 	sc.twins(p.cloudTwin)
 	sc.hostFetch(p.downloads)
+	sc.logPaths()
 }
 
 // story tells one whose actor is a VM.

@@ -82,8 +82,9 @@ func TestTrafficIsInOrder(t *testing.T) {
 		}
 	}
 	for i, s := range senders {
-		if !final[i].Equal(tr.End()) {
-			t.Errorf("%s ends at %s, not at %s", s.Name, final[i], tr.End())
+		silenced := s.Name == "esx05.lab.example" || s.Name == "esx06.lab.example"
+		if final[i].Equal(tr.End()) == silenced {
+			t.Errorf("%s ends at %s, the night at %s", s.Name, final[i], tr.End())
 		}
 	}
 }
@@ -189,6 +190,7 @@ func TestStories(t *testing.T) {
 		"beacon": {"unjustified", "no_role"}, "upload": {"unjustified", "no_role"},
 		"late-backup": {"unjustified", "window"}, "host-fetch": {"unjustified", "destination"},
 		"duplicate-address": {"unknown", "ambiguous"}, "firewall-opened": {"", ""},
+		"silent": {"", ""}, "silent-back": {"", ""}, "misdirected": {"", ""}, "loss": {"", ""},
 	}
 	truth := s.Traffic().Truth()
 	if len(truth.Stories) != len(want) {
@@ -197,6 +199,9 @@ func TestStories(t *testing.T) {
 	for _, st := range truth.Stories {
 		if got := [2]string{st.Verdict, st.Reason}; got != want[st.ID] {
 			t.Errorf("%s: %v, want %v", st.ID, got, want[st.ID])
+		}
+		if st.Analytic == "host.silent" {
+			continue // nothing tells of it: that is the story
 		}
 		if st.Records == 0 || st.First.IsZero() || st.Last.Before(st.First) {
 			t.Errorf("%s tells nothing: %+v", st.ID, st)

@@ -10,6 +10,7 @@ import (
 type Truth struct {
 	Stories []Story  `json:"stories"` // each should become one finding
 	Honest  []Honest `json:"honest"`  // none of which may become one
+	Paths   []Path   `json:"paths"`   // of logs that are not as they should be, and no finding
 
 	Records  int            `json:"records"`   // input records: lines sent
 	Events   int            `json:"events"`    // what they are when pieces are put together
@@ -35,7 +36,7 @@ type Story struct {
 	Port        uint16     `json:"port"`
 	Name        string     `json:"name,omitempty"` // the destination's host name
 
-	Analytic string `json:"analytic"`          // "egress.unjustified" or "esxi.httpclient_opened"
+	Analytic string `json:"analytic"`          // "egress.unjustified", "esxi.httpclient_opened" or "host.silent", "host.loss", "host.misdirected"
 	Verdict  string `json:"verdict,omitempty"` // "unjustified" or "unknown"; empty: no connection is judged
 	Reason   string `json:"reason,omitempty"`  // "no_role", "destination", "window" or "ambiguous"
 
@@ -43,6 +44,17 @@ type Story struct {
 	BytesOut int64     `json:"bytes_out"`
 	First    time.Time `json:"first"`
 	Last     time.Time `json:"last"`
+}
+
+// Path is the way of a host's logs that is to be noticed without a finding.
+type Path struct {
+	ID        string    `json:"id"`
+	Title     string    `json:"title"`
+	Host      string    `json:"host"`
+	State     string    `json:"state"` // that it should have, in the time between From and To, else at the end
+	Truncated int64     `json:"truncated,omitempty"`
+	From      time.Time `json:"from,omitzero"`
+	To        time.Time `json:"to,omitzero"`
 }
 
 // Honest is external traffic with a justification.

@@ -219,6 +219,7 @@ func baseName(name string) string {
 func (d *Decoder) common(m *syslog.Message, ev *event.Event, p *program) {
 	ev.Raw, ev.Records, ev.Message = m.Raw, m.Records, m.Text
 	d.time(m, ev)
+	d.receipt(m, ev)
 	device(m, ev)
 	ev.LogName = p.name
 	if app := baseName(m.App); app != "" && !strings.EqualFold(app, p.name) {
@@ -240,6 +241,17 @@ func (d *Decoder) time(m *syslog.Message, ev *event.Event) {
 		ev.Time = m.Time
 	default:
 		ev.Time, ev.OriginalTime = m.Received, m.TimeText
+	}
+}
+
+// receipt notes how the record came in, unless it was read from a file.
+func (d *Decoder) receipt(m *syslog.Message, ev *event.Event) {
+	if d.opts.Replay || m.Received.IsZero() {
+		return
+	}
+	ev.Receipt = event.Receipt{At: m.Received, Peer: m.Peer.Addr().Unmap(), Truncated: m.Truncated}
+	if !m.Time.IsZero() {
+		ev.Receipt.Skew, ev.Receipt.Timed = m.Time.Sub(m.Received), true
 	}
 }
 

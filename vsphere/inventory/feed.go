@@ -35,7 +35,7 @@ var watched = map[string][]string{
 	},
 	"HostSystem": {
 		"name", "parent", "customValue", "config.network.vnic",
-		"runtime.inMaintenanceMode", "summary.config.product.version",
+		"runtime.inMaintenanceMode", "runtime.connectionState", "runtime.powerState", "summary.config.product.version",
 	},
 	"Folder":                 {"name", "parent"},
 	"Datacenter":             {"name", "parent"},

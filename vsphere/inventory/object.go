@@ -97,7 +97,8 @@ type hostObject struct {
 	loaded bool
 
 	name, parent, version string
-	maintenance           bool
+	maintenance, standby  bool
+	connection            string
 	ips                   []netip.Addr
 	custom                []customValue
 }
@@ -158,6 +159,11 @@ func (h *hostObject) set(s *source, name string, val any) {
 		h.version = s.intern(text(val))
 	case "runtime.inMaintenanceMode":
 		h.maintenance, _ = val.(bool)
+	case "runtime.connectionState":
+		state, _ := val.(types.HostSystemConnectionState)
+		h.connection = s.intern(string(state))
+	case "runtime.powerState":
+		h.standby = val == types.HostSystemPowerStateStandBy
 	case "config.network.vnic":
 		h.ips = vmkernelIPs(val)
 	case "customValue":

@@ -390,7 +390,7 @@ func (s *source) rebuildHosts() {
 		st := &hostState{src: s, ips: h.ips}
 		st.Host = event.Host{
 			VCenter: s.name, MoRef: h.ref, Name: h.name, Cluster: s.cluster(h),
-			Version: h.version, Maintenance: h.maintenance, Key: hostKey(h.name),
+			Version: h.version, Maintenance: h.maintenance, Connection: h.connection, Standby: h.standby, Key: hostKey(h.name),
 		}
 		st.folder, st.attributes = s.hostFolder(h), s.attributes(h.custom)
 		st.Roles = s.hostRoles(st)

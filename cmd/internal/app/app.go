@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/vegress/vegress/analytics/hosts"
 	"github.com/vegress/vegress/configs"
 	"github.com/vegress/vegress/forward"
 	"github.com/vegress/vegress/forward/broker"
@@ -65,9 +66,11 @@ type App struct {
 	uplink    *forward.Uplink // nil: none
 	ring      *forward.RingWatch
 	directory *forward.Directory
+	hostBook  *forward.HostBook
 	inventory *inventory.Inventory
 	collector *collector
 	floor     *floor
+	hosts     *hosts.Detector
 	server    *server.Server
 	flows     *flowCollector // nil: none are received
 	exports   *server.Server // that receives flows; nil: none

@@ -89,6 +89,9 @@ func (a *App) openPublisher(ctx context.Context) error {
 	if a.directory, err = forward.NewDirectory(ctx, a.conn); err != nil {
 		return err
 	}
+	if a.hostBook, err = forward.NewHostBook(ctx, a.conn); err != nil {
+		return err
+	}
 	if u := a.config.Forward.Uplink; u.URL != "" {
 		a.uplink = forward.NewUplink(u, a.forwardOptions(), a.conn)
 	}
@@ -130,6 +133,7 @@ func (a *App) openPipeline(ctx context.Context) error {
 		}
 		shards[i] = newShard(i, p, packer, a.clock, a.floor.in)
 	}
+	a.openHosts(p, shards)
 	a.restore(shards, open)
 	a.loadEvidence(shards)
 	shards[0].keep = a.keepEvidence(shards[0].analysis.evidence)

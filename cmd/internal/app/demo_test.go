@@ -13,7 +13,7 @@ import (
 // TestDemo runs the main job: every story is found, nothing honest is, every
 // line is accounted for, and what consumers get is valid OCSF.
 func TestDemo(t *testing.T) {
-	got := command(t, "demo", "--for", "4s", "--json")
+	got := command(t, "demo", "--for", "8s", "--json")
 	if got.code != exitOK {
 		t.Fatalf("exit code %d:\n%s\n%s", got.code, got.err, got.out)
 	}
@@ -23,7 +23,7 @@ func TestDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := last.Summary
-	if s.Stories.Expected != 7 || s.Stories.Found != 7 || len(s.Stories.Missed)+len(s.Stories.False) != 0 {
+	if s.Stories.Expected != 13 || s.Stories.Found != 13 || len(s.Stories.Missed)+len(s.Stories.False) != 0 {
 		t.Errorf("stories: %+v", s.Stories)
 	}
 	if s.Sent == 0 || s.Received != s.Sent || s.Received != s.Forwarded+s.Joined+s.Deduplicated+sum(s.Dropped) || s.Joined == 0 {
@@ -79,7 +79,7 @@ func toldOnce(t *testing.T, lines []string) {
 
 // TestDemoForPeople shows the findings as they come and the table at the end.
 func TestDemoForPeople(t *testing.T) {
-	got := command(t, "demo", "--for", "3s", "--seed", "7")
+	got := command(t, "demo", "--for", "6s", "--seed", "7")
 	if got.code != exitOK {
 		t.Fatalf("exit code %d:\n%s\n%s", got.code, got.err, got.out)
 	}

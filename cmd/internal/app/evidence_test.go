@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,8 @@ func TestReplayOfEvidence(t *testing.T) {
 		}
 	})
 	truth := estate.Site.Traffic().Truth()
+	// Who sends no logs is not judged in a replay.
+	truth.Stories = slices.DeleteFunc(truth.Stories, func(s simulator.Story) bool { return strings.HasPrefix(s.Analytic, "host.") })
 	if told := judge(truth.Stories, findings); told.Found != told.Expected || len(told.False) > 0 {
 		t.Errorf("%+v", told)
 	}

@@ -20,10 +20,13 @@ type floor struct {
 // message is what a shard, or the service, sends up: observations in their
 // order, and how far the shard's time went.
 type message struct {
-	shard     int // -1: the service
+	shard     int // or theService
 	watermark time.Time
 	told      []analytics.Observation
 }
+
+// theService is who sends a message that is of no shard.
+const theService = -1
 
 // floorQueue bounds the messages that wait for the floor.
 const floorQueue = 16

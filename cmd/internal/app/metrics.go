@@ -64,6 +64,7 @@ func (m metrics) Collect(to chan<- prometheus.Metric) {
 	m.flows(s)
 	m.inventory(s)
 	m.analysis(s)
+	m.hosts(s)
 	m.publishing(s)
 	m.store(s)
 	m.uplink(s)
@@ -254,6 +255,9 @@ func (m metrics) analysis(s scrape) {
 			found[f.Analytic] = sum
 		}
 	}
+	for _, f := range m.app.hosts.Stats().Findings {
+		found[f.Analytic] = f
+	}
 	for verdict, n := range verdicts {
 		s.counter("verdicts_total", "External HTTP(S) connections judged, by verdict.", float64(n), "verdict", verdict)
 	}
@@ -298,6 +302,16 @@ func (m metrics) memory(s scrape) {
 	}
 }
 
+// hosts is the state of all log paths.
+func (m metrics) hosts(s scrape) {
+	st := m.app.hosts.Stats()
+	for state, n := range st.States {
+		s.gauge("hosts", "Machines that send logs, or should, by the state of their log path.", float64(n), "state", string(state))
+	}
+	s.gauge("hosts_listening", "1 while the time that passes counts for silence; 0 while the service cannot take all lines.", truth(st.Listening))
+	s.counter("hosts_untracked_total", "Reports of machines that are not watched because there are too many.", float64(st.Untracked))
+}
+
 func (m metrics) publishing(s scrape) {
 	st := m.app.publisher.Stats()
 	s.counter("packs_total", "Messages of packed events sent.", float64(st.Packs))
@@ -305,6 +319,7 @@ func (m metrics) publishing(s scrape) {
 	s.counter("event_bytes_total", "Bytes of events, before compression.", float64(st.Bytes))
 	s.counter("sent_bytes_total", "Bytes of packs and findings as stored.", float64(st.SentBytes))
 	s.counter("findings_stored_total", "Revisions of findings that JetStream acknowledged.", float64(st.Findings))
+	s.counter("host_paths_stored_total", "States of hosts' log paths that JetStream acknowledged.", float64(st.HostPaths))
 	s.counter("findings_dropped_total", "Revisions of findings lost.", float64(st.DroppedFindings))
 	s.gauge("unacknowledged_messages", "Messages that wait for their acknowledgement.", float64(st.Unacknowledged))
 	s.gauge("unacknowledged_oldest_seconds", "How long the oldest of them waits.", st.Oldest.Seconds())

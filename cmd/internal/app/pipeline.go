@@ -89,9 +89,9 @@ func (c *collecting) Lines(b *server.Batch) time.Duration {
 }
 
 func (c *collecting) line(line *server.Line, received time.Time) {
+	c.msg.Truncated = line.Truncated // Parse only switches it on
 	c.parser.Parse(line.Text, &c.msg)
 	c.msg.Peer, c.msg.Received = line.Peer, received
-	c.msg.Truncated = c.msg.Truncated || line.Truncated
 	c.pieces.Add(&c.msg, c.decode)
 }
 

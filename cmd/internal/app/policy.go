@@ -7,6 +7,7 @@ import (
 
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/evidence"
+	"github.com/vegress/vegress/analytics/hosts"
 	"github.com/vegress/vegress/analytics/webservice"
 	"github.com/vegress/vegress/configs"
 	"github.com/vegress/vegress/configs/catalogue"
@@ -17,6 +18,7 @@ import (
 type policy struct {
 	egress    *egress.Policy
 	evidence  evidence.Options
+	hosts     hosts.Options
 	catalogue *webservice.Catalogue
 	roles     []inventory.Role
 }
@@ -34,7 +36,7 @@ func compile(c *configs.Config) (*policy, error) {
 	if wrong := unlisted(c, services); len(wrong) > 0 {
 		return nil, wrong
 	}
-	return &policy{egress: judge, evidence: c.Evidence, catalogue: services, roles: c.Roles}, nil
+	return &policy{egress: judge, evidence: c.Evidence, hosts: c.Hosts, catalogue: services, roles: c.Roles}, nil
 }
 
 // unlisted finds destinations that are a category or a service which the

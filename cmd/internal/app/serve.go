@@ -46,6 +46,7 @@ func (a *App) serve(ctx context.Context) error {
 	}
 	var floor sync.WaitGroup
 	floor.Go(a.floor.run)
+	stopWatch := a.watchHosts()
 	drained := a.boundDrain(ctx)
 	if ctx.Err() == nil {
 		a.health.ready.Store(true)
@@ -56,8 +57,10 @@ func (a *App) serve(ctx context.Context) error {
 	a.log.Info("stopping", "in_flight", a.account().InFlight)
 	a.closeQueues()
 	shards.Wait()
+	stopWatch()
 	close(a.floor.in)
 	floor.Wait()
+	a.saveHabits(a.hosts.Save())
 	err = errors.Join(err, a.publisher.Flush(context.Background())) // ends: see boundDrain
 	return errors.Join(err, drained())
 }

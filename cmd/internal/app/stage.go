@@ -68,6 +68,8 @@ func (s *show) config() (configs.Config, error) {
 		"listen.http":          "127.0.0.1:0",
 		"vcenters":             []any{vcenter},
 		"forward.listen":       "127.0.0.1:0",
+		"hosts.learn":          "1h",  // one night is all there is
+		"hosts.shortest":       "90m", // the lines of a busy machine are late, by the night's clock
 		"log.level":            "warn",
 	})
 }
