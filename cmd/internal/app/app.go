@@ -76,6 +76,7 @@ type App struct {
 	exports   *server.Server // that receives flows; nil: none
 	admin     net.Listener   // nil: none
 
+	logHosts logHosts
 	health   health
 	starting atomic.Bool   // until the inventory answers, or was waited for
 	partial  chan struct{} // closed: some vCenters will not be read, the others are
@@ -150,6 +151,7 @@ func (a *App) background(ctx context.Context, parts *sync.WaitGroup) {
 		}
 	})
 	parts.Go(func() { a.publishInventory(ctx) })
+	parts.Go(func() { a.watchLogHosts(ctx) })
 	parts.Go(func() {
 		if err := a.ring.Run(ctx); err != nil {
 			a.log.Error("the watch over the streams stopped", "error", err)
