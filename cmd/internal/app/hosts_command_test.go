@@ -437,8 +437,7 @@ func TestPointWaits(t *testing.T) {
 		t.Errorf("no line: %+v", now)
 	}
 	// The lines come once the hosts have their new list, one after the other.
-	quit := make(chan struct{})
-	arrived := make(chan struct{})
+	lines, quit, arrived := s.sender(), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(arrived)
 		for {
@@ -448,8 +447,9 @@ func TestPointWaits(t *testing.T) {
 			case <-time.After(100 * time.Millisecond):
 			}
 			if strings.Contains(p.LogHost("esx01.lab.example").Targets, collectorName) && strings.Contains(p.LogHost("esx03.lab.example").Targets, collectorName) {
-				seen.LastSeen, seen.State = time.Now(), event.PathSending
-				put(t, s, seen, event.HostPath{Host: "esx03.lab.example", State: event.PathSending, LastSeen: time.Now()})
+				for _, name := range []string{"esx01", "esx03"} {
+					fmt.Fprintf(lines, "<14>%s %s.lab.example vobd: a line\n", time.Now().UTC().Format(stamp), name)
+				}
 			}
 		}
 	}()
@@ -587,6 +587,35 @@ func TestServiceReadsLogHosts(t *testing.T) {
 			t.Errorf("%s is %d, %t; want %d", name, got, there, want)
 		}
 	}
+}
+
+// TestServiceTellsTargets: the log hosts that the service reads come to be in
+// the log path of each host.
+func TestServiceTellsTargets(t *testing.T) {
+	t.Parallel()
+	estate, vcenter := openEstate(t)
+	estate.SetForwardings(simulator.Forwarding{Hostname: collectorName, Port: 1514, Protocol: "TCP"})
+	s := start(t, testConfig(t, write(t, "vegress.yaml", vcenter), nil))
+	want := map[string]string{
+		"esx01.lab.example": "[udp://siem.lab.example:514]",
+		"esx02.lab.example": "[]",
+		"esx04.lab.example": "[tcp://vegress.lab.example:1514 udp://siem.lab.example:514]",
+		"esx06.lab.example": "[tcp://vegress.lab.example:1514]",
+		"vc1.lab.example":   "[tcp://vegress.lab.example:1514]",
+	}
+	s.eventually("the targets of all in the bucket", func() bool {
+		all, err := forward.HostPaths(t.Context(), s.conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		right := 0
+		for _, h := range all {
+			if h.Targets != nil && fmt.Sprint(h.Targets) == want[h.Host] || h.Host == "esx02.lab.example" && len(h.Targets) == 0 {
+				right++
+			}
+		}
+		return right == len(want)
+	})
 }
 
 // BenchmarkHostsStatus is the command over 1,000 hosts, in a process of its

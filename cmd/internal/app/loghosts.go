@@ -2,8 +2,12 @@ package app
 
 import (
 	"context"
+	"net/netip"
 	"sync"
+	"time"
 
+	"github.com/vegress/vegress/analytics"
+	"github.com/vegress/vegress/analytics/hosts"
 	"github.com/vegress/vegress/vsphere/loghost"
 )
 
@@ -15,18 +19,15 @@ type logHosts struct {
 }
 
 // watchLogHosts reads each inventory.log_hosts where hosts send their syslog,
-// once the inventory is known, until ctx ends.
+// until ctx ends.
 func (a *App) watchLogHosts(ctx context.Context) {
 	if a.config.Inventory.LogHosts == 0 || len(a.config.VCenters) == 0 {
 		return
 	}
-	select {
-	case <-ctx.Done():
-		return
-	case <-a.inventory.Ready():
-	case <-a.partial:
+	w := loghost.Watcher{
+		Every: a.config.Inventory.LogHosts, Logger: a.log.With("component", "loghost"),
+		Take: func(v loghost.VCenter) { a.takeLogHosts(ctx, v) },
 	}
-	w := loghost.Watcher{Every: a.config.Inventory.LogHosts, Take: a.takeLogHosts, Logger: a.log.With("component", "loghost")}
 	for _, v := range a.config.VCenters {
 		o := v.Options
 		o.UserAgent = "vegress/" + buildVersion()
@@ -35,18 +36,51 @@ func (a *App) watchLogHosts(ctx context.Context) {
 	w.Run(ctx)
 }
 
-// takeLogHosts keeps what a vCenter said. When it could not be read, what it
-// said before stays.
-func (a *App) takeLogHosts(v loghost.VCenter) {
+// takeLogHosts keeps what a vCenter said, and tells the watch over hosts. When
+// it could not be read, what it said before stays.
+func (a *App) takeLogHosts(ctx context.Context, v loghost.VCenter) {
 	if v.Error != "" {
 		return
 	}
 	a.logHosts.mu.Lock()
-	defer a.logHosts.mu.Unlock()
 	if a.logHosts.last == nil {
 		a.logHosts.last = map[string]loghost.VCenter{}
 	}
 	a.logHosts.last[v.Name] = v
+	a.logHosts.mu.Unlock()
+	select {
+	case a.floor.in <- message{shard: theService, told: logTargets(&v, a.clock.at(time.Now()))}:
+	case <-ctx.Done():
+	}
+}
+
+// logTargets are the log hosts of each host that vCenter knows them of, and its
+// own, without the options of format: another format is no other place.
+func logTargets(v *loghost.VCenter, at time.Time) (told []analytics.Observation) {
+	tell := func(host string, targets []loghost.Target) {
+		t := hosts.Targets{Host: host, VCenter: v.Name, Targets: []string{}, At: at}
+		for _, one := range targets {
+			if one.Fault == "" {
+				t.Targets = append(t.Targets, one.Endpoint())
+			} else {
+				t.Targets = append(t.Targets, one.Raw)
+			}
+		}
+		told = append(told, t)
+	}
+	for i := range v.Hosts {
+		if h := &v.Hosts[i]; h.Read && h.Connected() {
+			tell(h.Name, h.Targets)
+		}
+	}
+	if v.ForwardingRead {
+		name := v.Address // as the inventory names it
+		if _, err := netip.ParseAddr(name); err == nil {
+			name = v.Host()
+		}
+		tell(name, v.Forwarding)
+	}
+	return told
 }
 
 // logHostStates counts the hosts of each vCenter by how their log host is set.
