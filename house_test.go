@@ -37,6 +37,7 @@ var rooms = map[string]room{
 	"vsphere/proxy":        {[]string{"vsphere", "event", "syslog"}, std},
 	"vsphere/session":      {nil, []string{"github.com/vmware/govmomi"}},
 	"vsphere/inventory":    {[]string{"event", "vsphere/session"}, []string{"github.com/vmware/govmomi"}},
+	"vsphere/loghost":      {[]string{"vsphere/session"}, []string{"github.com/vmware/govmomi"}},
 	"analytics":            {[]string{"event"}, std},
 	"analytics/names":      {[]string{"event"}, []string{"golang.org/x/net/publicsuffix"}},
 	"analytics/webservice": {[]string{"event"}, []string{"github.com/gaissmai/bart"}},

@@ -70,6 +70,9 @@ type Inventory struct {
 	// Wait bounds how long the listeners stay closed at start for the first
 	// sync, when no snapshot is there.
 	Wait time.Duration `mapstructure:"wait"`
+	// LogHosts is how often it is read where hosts send their syslog; 0: not at
+	// all.
+	LogHosts time.Duration `mapstructure:"log_hosts"`
 }
 
 // Forward is the embedded server, what goes into it and on from it.

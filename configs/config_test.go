@@ -72,6 +72,7 @@ func TestRefused(t *testing.T) {
 		{"duration", "max_skew: soon", "soon"},
 		{"skew", "max_skew: 48h", "48h"},
 		{"wait", "inventory: {wait: -1s}", "inventory.wait: -1s: want"},
+		{"log hosts", "inventory: {log_hosts: 1s}", "inventory.log_hosts: 1s: want"},
 		{"level", "log: {level: loud}", `log.level: "loud": must be`},
 		{"format", "log: {format: xml}", `log.format: "xml": must be`},
 		{"http", "listen: {http: nine}", `listen.http: "nine": must be`},

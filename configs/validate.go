@@ -47,6 +47,9 @@ func (c *Config) validateOwn() error {
 	if c.Inventory.Wait < 0 || c.Inventory.Wait > time.Hour {
 		errs = append(errs, fmt.Errorf("inventory.wait is %s: want 0 to 1h", c.Inventory.Wait))
 	}
+	if every := c.Inventory.LogHosts; every != 0 && (every < time.Minute || every > 24*time.Hour) {
+		errs = append(errs, fmt.Errorf("inventory.log_hosts is %s: want 1m to 24h, or 0 for not at all", every))
+	}
 	if _, err := c.Log.SlogLevel(); err != nil {
 		errs = append(errs, err)
 	}

@@ -30,6 +30,9 @@ type builder struct {
 	fields  map[string]int32
 }
 
+// The release that the vCenter says it is.
+const vcenterVersion, vcenterBuild = "8.0.3", "24022515"
+
 func (e *Estate) build(ctx context.Context) error {
 	m := simulator.VPX()
 	m.Host, m.Machine = 0, 0
@@ -42,6 +45,9 @@ func (e *Estate) build(ctx context.Context) error {
 	c, err := vim25.NewClient(ctx, m.Service)
 	if err != nil {
 		return fmt.Errorf("reach the model: %w", err)
+	}
+	if err := nameRelease(m); err != nil {
+		return err
 	}
 	b := &builder{site: e.Site, model: m, client: c}
 	if err := nameVCenter(ctx, c, e.Site.VCenter); err != nil {
@@ -60,10 +66,25 @@ func (e *Estate) build(ctx context.Context) error {
 	return nil
 }
 
-// nameVCenter lets the vCenter give the name by which it signs its syslog.
+// nameRelease changes what the vCenter shows of its release, and not ApiVersion,
+// by which clients decide what to call.
+func nameRelease(m *simulator.Model) error {
+	service, err := entity[*simulator.ServiceInstance](m, vim25.ServiceInstance)
+	if err != nil {
+		return err
+	}
+	about := &service.Content.About
+	about.Version, about.Build = vcenterVersion, vcenterBuild
+	about.FullName = "VMware vCenter Server " + vcenterVersion + " build-" + vcenterBuild
+	return nil
+}
+
+// nameVCenter lets the vCenter give the name by which it signs its syslog, and
+// say that its events are part of that.
 func nameVCenter(ctx context.Context, c *vim25.Client, name string) error {
 	err := object.NewOptionManager(c, *c.ServiceContent.Setting).Update(ctx, []types.BaseOptionValue{
 		&types.OptionValue{Key: "VirtualCenter.InstanceName", Value: name},
+		&types.OptionValue{Key: "vpxd.event.syslog.enabled", Value: true},
 	})
 	if err != nil {
 		return fmt.Errorf("name the vCenter %s: %w", name, err)
@@ -115,7 +136,7 @@ func (b *builder) nameHost(ref types.ManagedObjectReference, plan *Host) error {
 		nic.Spec.Ip = &ip
 	}
 	b.hosts[plan.Name] = object.NewHostSystem(b.client, ref)
-	return nil
+	return b.setUpLog(host, plan)
 }
 
 func (b *builder) dropHost(ctx context.Context, ref types.ManagedObjectReference) error {

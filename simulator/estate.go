@@ -31,6 +31,11 @@ type Estate struct {
 	caFile string
 	close  sync.Once
 	closed error
+
+	mu          sync.Mutex
+	forwardings []Forwarding // of the appliance's log
+	noAppliance bool         // its API refuses everybody
+	calls       int
 }
 
 // Start brings up a vCenter (vcsim) on a loopback port, with TLS, that shows
@@ -56,6 +61,8 @@ func (e *Estate) start(ctx context.Context) error {
 	svc.Listen = &url.URL{Host: "127.0.0.1:0", User: url.UserPassword(e.username, e.password)}
 	svc.TLS = new(tls.Config)
 	svc.RegisterEndpoints = true
+	e.serveAppliance(svc)
+	e.countCalls()
 	e.server = svc.NewServer()
 	e.url = (&url.URL{Scheme: "https", Host: e.server.URL.Host, Path: e.server.URL.Path}).String()
 	file, err := e.server.CertificateFile()

@@ -43,6 +43,7 @@ type Host struct {
 	Cluster string
 	Version string // "8.0.2"
 	Build   string
+	LogHost LogHost // at the start
 
 	vms []*VM // on it
 }
@@ -200,7 +201,7 @@ func planHost(i, n int, clusters []string) *Host {
 		Name:    fmt.Sprintf("esx%02d.lab.example", i+1),
 		Address: netip.AddrFrom4([4]byte{10, 0, byte(1 + i/200), byte(10 + i%200)}),
 		Cluster: clusters[i*len(clusters)/n],
-		Version: release[0], Build: release[1],
+		Version: release[0], Build: release[1], LogHost: planLogHost(i),
 	}
 }
 

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -29,6 +30,9 @@ type Options struct {
 	// with or without colons. Not together with CAFile.
 	Thumbprint string `mapstructure:"thumbprint"`
 
+	// PasswordVar is the environment variable that holds the password instead
+	// of PasswordEnv: of an account beside the configured one.
+	PasswordVar string `mapstructure:"-"`
 	// UserAgent names this program in vCenter's list of sessions:
 	// "vegress/1.2.3". It is set by the program, not by configuration.
 	UserAgent string `mapstructure:"-"`
@@ -102,6 +106,15 @@ func parseThumbprint(s string) ([]byte, error) {
 	return sum, nil
 }
 
+// Host is the host name or address in URL; empty when there is none.
+func (o *Options) Host() string {
+	u, err := o.endpoint()
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
 // PasswordEnv is the environment variable that holds the password when
 // PasswordFile is empty: VEGRESS_VCENTER_<NAME>_PASSWORD, the name in upper
 // case and every sign that is no letter or digit as '_'.
@@ -118,10 +131,11 @@ func (o *Options) PasswordEnv() string {
 // password reads the password from where the options say.
 func (o *Options) password() (string, error) {
 	if o.PasswordFile == "" {
-		if p := os.Getenv(o.PasswordEnv()); p != "" {
+		variable := cmp.Or(o.PasswordVar, o.PasswordEnv())
+		if p := os.Getenv(variable); p != "" {
 			return p, nil
 		}
-		return "", fmt.Errorf("no password for vcenter %q: set password_file or %s", o.Name, o.PasswordEnv())
+		return "", fmt.Errorf("no password for vcenter %q: set password_file or %s", o.Name, variable)
 	}
 	text, err := os.ReadFile(o.PasswordFile)
 	if err != nil {

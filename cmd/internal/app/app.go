@@ -76,6 +76,7 @@ type App struct {
 	exports   *server.Server // that receives flows; nil: none
 	admin     net.Listener   // nil: none
 
+	logHosts logHosts
 	health   health
 	starting atomic.Bool   // until the inventory answers, or was waited for
 	partial  chan struct{} // closed: some vCenters will not be read, the others are

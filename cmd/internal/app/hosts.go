@@ -71,6 +71,7 @@ func (a *App) watchHosts() (stop func()) {
 	var wg sync.WaitGroup
 	wg.Go(func() { a.pulse(ctx) })
 	wg.Go(func() { a.keepHosts(ctx) })
+	wg.Go(func() { a.watchLogHosts(ctx) })
 	return func() { cancel(); wg.Wait() }
 }
 

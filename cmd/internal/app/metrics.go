@@ -211,6 +211,11 @@ func (m metrics) inventory(s scrape) {
 	s.counter("inventory_worlds_learned_total", "World ids of VMs learned from log lines.", float64(st.WorldsLearned))
 	s.gauge("inventory_tombstones", "Ended claims kept for late logs.", float64(st.Tombstones))
 	s.counter("inventory_tombstones_dropped_total", "Ended claims given up before their time.", float64(st.Buried))
+	for vcenter, states := range m.app.logHostStates() {
+		for state, n := range states {
+			s.gauge("log_hosts", "Hosts by how their log host is set: set, unset, blocked, unread.", float64(n), "vcenter", vcenter, "state", state)
+		}
+	}
 	s.counter("inventory_crowded_total", "Claims not kept because too many VMs have the same key.", float64(st.Crowded))
 }
 

@@ -23,22 +23,32 @@ import (
 type natsFlags struct {
 	config string
 	server forward.UplinkOptions
+	prefix string // of the flags' names
 }
 
 func (f *natsFlags) register(cmd *cobra.Command) {
 	configFlag(cmd, &f.config)
-	cmd.Flags().StringVar(&f.server.URL, "nats", "", "`URL` of the NATS server (default: the configured forward.listen); user:password@ goes before the host")
-	cmd.Flags().StringVar(&f.server.CredentialsFile, "credentials", "", "NATS credentials `file`")
-	cmd.Flags().StringVar(&f.server.CAFile, "ca-file", "", "PEM `file` with the certificates to trust")
-	cmd.Flags().StringVar(&f.server.CertFile, "cert-file", "", "PEM `file` with the certificate to show a server that asks for one")
-	cmd.Flags().StringVar(&f.server.KeyFile, "key-file", "", "PEM `file` with the key of that certificate")
+	f.registerServer(cmd, "")
+}
+
+// registerServer is register for a command whose --config is there already.
+// What belongs to the server begins with prefix, where another server has
+// flags too.
+func (f *natsFlags) registerServer(cmd *cobra.Command, prefix string) {
+	f.prefix = prefix
+	flags := cmd.Flags()
+	flags.StringVar(&f.server.URL, "nats", "", "`URL` of the NATS server (default: the configured forward.listen); user:password@ goes before the host")
+	flags.StringVar(&f.server.CredentialsFile, prefix+"credentials", "", "NATS credentials `file`")
+	flags.StringVar(&f.server.CAFile, prefix+"ca-file", "", "PEM `file` with the certificates to trust at --nats")
+	flags.StringVar(&f.server.CertFile, prefix+"cert-file", "", "PEM `file` with the certificate to show a NATS server that asks for one")
+	flags.StringVar(&f.server.KeyFile, prefix+"key-file", "", "PEM `file` with the key of that certificate")
 }
 
 // dial connects to the server that the flags or the configuration name. When
 // the server later says that the user may not read, end is called with that.
 func (f *natsFlags) dial(std Streams, end context.CancelCauseFunc) (*nats.Conn, error) {
 	if (f.server.CertFile == "") != (f.server.KeyFile == "") {
-		return nil, usage(errors.New("--cert-file and --key-file: want both, or none"))
+		return nil, usage(fmt.Errorf("--%[1]scert-file and --%[1]skey-file: want both, or none", f.prefix))
 	}
 	server, err := f.address()
 	if err != nil {
