@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vegress/vegress/configs"
+	"github.com/vegress/vegress/analytics/hosts"
 	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/simulator"
 	"github.com/vegress/vegress/syslog"
@@ -55,7 +56,9 @@ func benchShard(b *testing.B, p *policy) *shard {
 	upper := newFloor(1, func(*event.Finding) {})
 	go upper.run()
 	b.Cleanup(func() { close(upper.in) })
-	return newShard(0, p, new(jsonOutlet), clock{}, upper.in)
+	s := newShard(0, p, new(jsonOutlet), clock{}, upper.in)
+	s.analysis.scouts = append(s.analysis.scouts, hosts.NewScout())
+	return s
 }
 
 // captureLoad is what simulator.Load sends over one connection.
