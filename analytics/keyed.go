@@ -16,7 +16,7 @@ type Observation any
 // Scout is the half of a detector that sees the events of one shard, after
 // the shard's own Detectors. It is used from that shard's goroutine, keeps
 // nothing of ev without cloning, and tells little: what it can add up, it
-// tells in Rest.
+// tells in Rest. It may write into ev what it knows of who acted.
 type Scout interface {
 	Scout(ev *event.Event, tell func(Observation))
 	// Rest is called once in a second of the events' time, and at the end:

@@ -17,6 +17,7 @@ import (
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/viper"
 
+	"github.com/vegress/vegress/analytics/apiuse"
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/evidence"
 	"github.com/vegress/vegress/analytics/hosts"
@@ -44,6 +45,7 @@ type Config struct {
 	Catalogue webservice.Options `mapstructure:"catalogue"`
 	Egress    egress.Options     `mapstructure:",squash"`
 	Evidence  evidence.Options   `mapstructure:"evidence"`
+	APIUse    apiuse.Options     `mapstructure:"apiuse"`
 	Hosts     hosts.Options      `mapstructure:"hosts"`
 
 	Forward Forward `mapstructure:"forward"`

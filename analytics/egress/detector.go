@@ -198,7 +198,7 @@ func (d *Detector) outbound(ev *event.Event, a *actor) bool {
 	if a.known() || len(a.ctx.Candidates) > 0 || ev.Direction == event.DirectionOutbound {
 		return true
 	}
-	return ev.Src.IP.IsValid() && !d.policy.external(ev.Src.IP)
+	return ev.Src.IP.IsValid() && !d.policy.External(ev.Src.IP)
 }
 
 func (d *Detector) unjustified(ev *event.Event, a actor, t *target, v verdict, report func(*event.Finding)) {

@@ -319,7 +319,7 @@ func (p *Policy) nestNets() {
 
 func (p *Policy) words() int { return (len(p.rules) + 63) / 64 }
 
-// external says that a is on the internet and not the estate's own.
-func (p *Policy) external(a netip.Addr) bool {
+// External says that a is on the internet and not the estate's own.
+func (p *Policy) External(a netip.Addr) bool {
 	return public(a) && !p.internal.Lookup(a.Unmap())
 }

@@ -68,7 +68,7 @@ var fieldAppID = event.Intern("app_id")
 // cheapest question that most events fail comes first.
 func (d *Detector) concerns(ev *event.Event) (t target, ok bool) {
 	t.addr, t.port = ev.Dst.IP, ev.Dst.Port
-	if t.addr.IsValid() && !d.policy.external(t.addr) {
+	if t.addr.IsValid() && !d.policy.External(t.addr) {
 		return t, false
 	}
 	if t.scheme = d.policy.web(ev); t.scheme == "" {
@@ -77,7 +77,7 @@ func (d *Detector) concerns(ev *event.Event) (t target, ok bool) {
 	t.nameHost(ev)
 	if t.addr.IsValid() {
 		t.addr = t.addr.Unmap()
-		return t, d.policy.external(t.addr)
+		return t, d.policy.External(t.addr)
 	}
 	return t, t.invalid || t.host != "" && !d.ownName(t.host, ev.Device.Hostname)
 }

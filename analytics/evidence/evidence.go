@@ -248,6 +248,15 @@ func (e *Evidence) Backup(vm *event.VM, served bool, at time.Time) (analytics.Ru
 	return analytics.Run{}, false
 }
 
+// BackupBy gives the backup run at a vCenter that covers the moment, when user
+// is an account of a backup product.
+func (e *Evidence) BackupBy(vcenter, user string, at time.Time) (analytics.Run, bool) {
+	if b, ok := e.backups.Get(vcenter); ok && e.opts.backupUser(user) {
+		return b.at(at)
+	}
+	return analytics.Run{}, false
+}
+
 // Updates gives the patch run of a vCenter that covers the moment.
 func (e *Evidence) Updates(vcenter string, at time.Time) (analytics.Run, bool) {
 	if s, ok := e.updates.Get(vcenter); ok {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/vegress/vegress/analytics"
+	"github.com/vegress/vegress/analytics/apiuse"
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/evidence"
 	"github.com/vegress/vegress/analytics/names"
@@ -20,6 +21,7 @@ type analysis struct {
 	services  *webservice.Catalogue
 	evidence  *evidence.Evidence
 	egress    *egress.Detector
+	api       *apiuse.Scout
 	detectors analytics.Detectors
 	scouts    []analytics.Scout
 	tell      func(analytics.Observation) // to the second floor
@@ -43,6 +45,8 @@ func newAnalysis(p *policy, tell func(analytics.Observation)) *analysis {
 	a := &analysis{names: names.New(names.Options{}), services: p.catalogue, evidence: evidence.New(p.evidence), tell: tell}
 	a.egress = egress.New(p.egress, names.RegistrableDomain, a.evidence)
 	a.detectors = analytics.Detectors{a.egress}
+	a.api = apiuse.NewScout(p.apiuse, a.evidence)
+	a.scouts = []analytics.Scout{a.api}
 	return a
 }
 
@@ -51,6 +55,7 @@ func (a *analysis) adopt(p *policy) {
 	a.services = p.catalogue
 	a.evidence.SetOptions(p.evidence)
 	a.egress.SetPolicy(p.egress)
+	a.api.SetPolicy(p.apiuse)
 }
 
 // see is the way of one event.

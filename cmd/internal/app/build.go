@@ -125,7 +125,7 @@ func (a *App) openPipeline(ctx context.Context) error {
 		a.log.Warn("some open findings are not taken up again", "left", left)
 	}
 	shards := make([]*shard, a.shardCount())
-	a.floor = newFloor(len(shards), func(f *event.Finding) { _ = a.publisher.Finding(f) }) // a refusal is counted there
+	a.floor = newFloor(len(shards), p, func(f *event.Finding) { _ = a.publisher.Finding(f) }) // a refusal is counted there
 	for i := range shards {
 		packer, err := a.publisher.Packer()
 		if err != nil {
@@ -135,8 +135,10 @@ func (a *App) openPipeline(ctx context.Context) error {
 	}
 	a.openHosts(p, shards)
 	a.restore(shards, open)
-	a.loadEvidence(shards)
-	shards[0].keep = a.keepEvidence(shards[0].analysis.evidence)
+	a.load(evidenceName, func(data []byte) error { return loadEvidence(shards, data) })
+	shards[0].keep = a.keep(evidenceName, shards[0].analysis.evidence)
+	a.load(apiuseName, a.floor.api.Load)
+	a.floor.keep = a.keep(apiuseName, a.floor.api)
 	a.collector = newCollector(shards, a.inventory.Enrich, a.config.MaxSkew, a.clock)
 	a.collector.pieceWait = a.pieceWait
 	return nil

@@ -8,40 +8,58 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/vegress/vegress/analytics/evidence"
 )
 
-// evidenceName is the file in the data folder that keeps what vSphere reported
-// over a restart. It is no NATS bucket: consumers can have those written to.
-const evidenceName = "evidence.json"
+// The files in the data folder that keep over a restart what vSphere reported,
+// and who uses its API. They are no NATS buckets: consumers can have those
+// written to.
+const (
+	evidenceName = "evidence.json"
+	apiuseName   = "apiuse.json"
+)
 
-// saveEvery is how often that file is written at most.
+// saveEvery is how often such a file is written at most.
 const saveEvery = 10 * time.Second
 
-// loadEvidence shows each shard what was known when the service last ran. A
-// file that cannot be read is said, and left out.
-func (a *App) loadEvidence(shards []*shard) {
-	file := filepath.Join(a.config.DataDir, evidenceName)
+// load takes up a file of the data folder. One that cannot be read is said,
+// and left out.
+func (a *App) load(name string, take func(data []byte) error) {
+	file := filepath.Join(a.config.DataDir, name)
 	data, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return
 	}
-	for _, s := range shards {
-		if err == nil {
-			err = s.analysis.evidence.Load(data)
-		}
+	if err == nil {
+		err = take(data)
 	}
 	if err != nil {
-		a.log.Warn("what vSphere reported before is not known any more", "file", file, "error", err)
+		a.log.Warn("what was known before the start is not known any more", "file", file, "error", err)
 	}
 }
 
-// keepEvidence gives what the first shard calls at each beat, and at its end:
-// it writes down what that shard knows, which is what all do, when there is
-// news and the last time is long enough ago. The shard does not wait for that,
-// but at its end.
-func (a *App) keepEvidence(e *evidence.Evidence) (keep func(wall time.Time, end bool)) {
+// loadEvidence shows each shard what was known when the service last ran.
+func loadEvidence(shards []*shard, data []byte) error {
+	for _, s := range shards {
+		if err := s.analysis.evidence.Load(data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saver is what has something to keep over a restart. What Save gives may be
+// called from another goroutine.
+type saver interface {
+	Changed() bool
+	Save(now time.Time) (encode func() ([]byte, error))
+}
+
+// keep gives what is called now and then from the saver's goroutine, and at
+// its end: it writes down what that knows, when there is news and the last
+// time is long enough ago. The goroutine does not wait for that, but at its
+// end.
+func (a *App) keep(name string, s saver) func(wall time.Time, end bool) {
+	file := filepath.Join(a.config.DataDir, name)
 	var last time.Time
 	var writer sync.WaitGroup
 	var busy atomic.Bool
@@ -49,26 +67,26 @@ func (a *App) keepEvidence(e *evidence.Evidence) (keep func(wall time.Time, end 
 		if end {
 			writer.Wait()
 		}
-		if !e.Changed() || !end && (busy.Load() || wall.Sub(last) < saveEvery) {
+		if !s.Changed() || !end && (busy.Load() || wall.Sub(last) < saveEvery) {
 			return
 		}
 		last = wall
-		encode := e.Save(a.clock.at(wall))
+		encode := s.Save(a.clock.at(wall))
 		busy.Store(true)
-		writer.Go(func() { a.saveEvidence(encode); busy.Store(false) })
+		writer.Go(func() { a.save(file, encode); busy.Store(false) })
 		if end {
 			writer.Wait()
 		}
 	}
 }
 
-func (a *App) saveEvidence(encode func() ([]byte, error)) {
+func (a *App) save(file string, encode func() ([]byte, error)) {
 	data, err := encode()
 	if err == nil {
-		err = replaceFile(filepath.Join(a.config.DataDir, evidenceName), data)
+		err = replaceFile(file, data)
 	}
 	if err != nil {
-		a.log.Warn("what vSphere reports is not kept for the next start", "error", err)
+		a.log.Warn("what is known now is not kept for the next start", "file", file, "error", err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vegress/vegress/analytics/apiuse"
 	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/forward"
 )
@@ -117,6 +118,11 @@ func explain(f *event.Finding) string {
 		say("If it is expected, this would have justified it (roles and justifications, then SIGHUP)")
 		b.WriteString("\n" + yaml)
 	}
+	if yaml := apiuse.Quiets(f); yaml != "" {
+		say("")
+		say("If it is expected, this keeps the like of it away (then SIGHUP)")
+		b.WriteString("\n" + yaml)
+	}
 	return b.String()
 }
 
@@ -145,8 +151,16 @@ func who(say func(string, ...any), f *event.Finding) {
 		say("  who         %s", plain(f.Entity))
 	}
 	if f.Key != "" {
-		say("  talked to   %s", plain(talkedTo(f)))
+		say("  %-11s %s", aboutWhat(f), plain(talkedTo(f)))
 	}
+}
+
+// aboutWhat says what a finding's key is.
+func aboutWhat(f *event.Finding) string {
+	if strings.HasPrefix(f.Analytic.UID, "vpxd.") {
+		return "by"
+	}
+	return "talked to"
 }
 
 func talkedTo(f *event.Finding) string {
@@ -234,7 +248,7 @@ func explainJSON(to io.Writer, f *event.Finding) error {
 		return fmt.Errorf("write the finding: %w", err)
 	}
 	if unmapped, ok := all["unmapped"].(map[string]any); ok {
-		unmapped["would_justify"] = wouldJustify(f)
+		unmapped["would_justify"] = cmp.Or(wouldJustify(f), apiuse.Quiets(f))
 	}
 	return json.NewEncoder(to).Encode(all)
 }

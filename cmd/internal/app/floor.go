@@ -4,25 +4,29 @@ import (
 	"time"
 
 	"github.com/vegress/vegress/analytics"
+	"github.com/vegress/vegress/analytics/apiuse"
 	"github.com/vegress/vegress/event"
 )
 
 // floor is the second floor: the detectors whose state is no entity's. The
 // service runs it in a goroutine of its own, replay in its only one.
 type floor struct {
+	api    *apiuse.Detector
 	keyed  []analytics.Keyed
 	marks  []time.Time // the watermark of each shard
 	ticked time.Time
 	report func(*event.Finding)
 	in     chan message
+	keep   func(wall time.Time, end bool) // writes down what is to survive a restart; nil: nothing is
 }
 
 // message is what a shard, or the service, sends up: observations in their
-// order, and how far the shard's time went.
+// order, and how far the shard's time went; or a new policy.
 type message struct {
 	shard     int // or theService
 	watermark time.Time
 	told      []analytics.Observation
+	policy    *policy
 }
 
 // theService is who sends a message that is of no shard.
@@ -32,19 +36,34 @@ const theService = -1
 const floorQueue = 16
 
 // newFloor makes the floor above that many shards.
-func newFloor(shards int, report func(*event.Finding)) *floor {
-	return &floor{marks: make([]time.Time, shards), report: report, in: make(chan message, floorQueue)}
+func newFloor(shards int, p *policy, report func(*event.Finding)) *floor {
+	f := &floor{marks: make([]time.Time, shards), report: report, in: make(chan message, floorQueue)}
+	f.api = apiuse.New(p.apiuse)
+	f.keyed = []analytics.Keyed{f.api}
+	return f
 }
 
 // run takes messages until the channel closes, then gives the last word.
 func (f *floor) run() {
 	for m := range f.in {
 		f.take(m)
+		f.remember(false)
 	}
 	f.finish()
+	f.remember(true)
+}
+
+func (f *floor) remember(end bool) {
+	if f.keep != nil {
+		f.keep(time.Now(), end)
+	}
 }
 
 func (f *floor) take(m message) {
+	if m.policy != nil {
+		f.api.SetPolicy(m.policy.apiuse)
+		return
+	}
 	for _, o := range m.told {
 		f.observe(o)
 	}

@@ -253,13 +253,9 @@ func (m metrics) analysis(s scrape) {
 		verdicts["justified"] += st.Justified
 		verdicts["unjustified"] += st.Unjustified
 		verdicts["unknown"] += st.Unknown
-		for _, f := range st.Findings {
-			sum := found[f.Analytic]
-			sum.Opened, sum.Updated, sum.Closed = sum.Opened+f.Opened, sum.Updated+f.Updated, sum.Closed+f.Closed
-			sum.Evicted, sum.Open = sum.Evicted+f.Evicted, sum.Open+f.Open
-			found[f.Analytic] = sum
-		}
+		addFindings(found, st.Findings)
 	}
+	addFindings(found, m.app.floor.api.Stats().Findings)
 	for _, f := range m.app.hosts.Stats().Findings {
 		found[f.Analytic] = f
 	}
@@ -275,6 +271,30 @@ func (m metrics) analysis(s scrape) {
 		s.gauge("findings_open", "Findings open.", float64(f.Open), "analytic", analytic)
 	}
 	m.memory(s)
+}
+
+func addFindings(found map[string]analytics.AnalyticStats, more []analytics.AnalyticStats) {
+	for _, f := range more {
+		sum := found[f.Analytic]
+		sum.Opened, sum.Updated, sum.Closed = sum.Opened+f.Opened, sum.Updated+f.Updated, sum.Closed+f.Closed
+		sum.Evicted, sum.Open = sum.Evicted+f.Evicted, sum.Open+f.Open
+		found[f.Analytic] = sum
+	}
+}
+
+// apiUse is what was made of the events about the API.
+func (m metrics) apiUse(s scrape) (forgotten int64) {
+	var joined, unjoined int64
+	for _, shard := range m.app.collector.shards {
+		st := shard.analysis.api.Stats()
+		joined, unjoined, forgotten = joined+st.Joined, unjoined+st.Unjoined, forgotten+st.Forgotten
+	}
+	st := m.app.floor.api.Stats()
+	s.counter("api_events_joined_total", "Events of an API whose account, client or address another record told.", float64(joined))
+	s.counter("api_operations_total", "Privileged API operations.", float64(st.Privileged))
+	s.counter("api_operations_unjoined_total", "Privileged API operations by nobody who was seen to log in.", float64(unjoined))
+	s.counter("api_operations_backup_total", "Snapshots that backup products removed.", float64(st.Backups))
+	return forgotten + st.Forgotten
 }
 
 // memory is what the shards remember, and what fell out of it.
@@ -295,6 +315,7 @@ func (m metrics) memory(s scrape) {
 	}
 	work := m.app.collector.shards[0].analysis.evidence.Stats() // all shards know the same
 	forgotten["evidence"] = work.Forgotten
+	forgotten["api"] = m.apiUse(s)
 	s.counter("evidence_records_total", "Records in which vSphere told of work that goes on.", float64(work.Signs))
 	s.gauge("queue_depth", "Batches that wait, by queue.", float64(depth), "queue", "shards")
 	s.gauge("names", "Names known for addresses.", float64(known.Pairs), "of", "source")

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vegress/vegress/analytics/apiuse"
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/evidence"
 	"github.com/vegress/vegress/analytics/hosts"
@@ -17,6 +18,7 @@ import (
 // policy is what a reload can change, compiled: it never changes itself.
 type policy struct {
 	egress    *egress.Policy
+	apiuse    *apiuse.Policy
 	evidence  evidence.Options
 	hosts     hosts.Options
 	catalogue *webservice.Catalogue
@@ -29,6 +31,10 @@ func compile(c *configs.Config) (*policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	api, err := apiuse.Compile(c.APIUse, judge.External, c.Egress.Egress.QuietClose)
+	if err != nil {
+		return nil, err
+	}
 	services, err := webservice.Load(catalogue.Files, c.Catalogue)
 	if err != nil {
 		return nil, fmt.Errorf("load the catalogue of web services: %w", err)
@@ -36,7 +42,7 @@ func compile(c *configs.Config) (*policy, error) {
 	if wrong := unlisted(c, services); len(wrong) > 0 {
 		return nil, wrong
 	}
-	return &policy{egress: judge, evidence: c.Evidence, hosts: c.Hosts, catalogue: services, roles: c.Roles}, nil
+	return &policy{egress: judge, apiuse: api, evidence: c.Evidence, hosts: c.Hosts, catalogue: services, roles: c.Roles}, nil
 }
 
 // unlisted finds destinations that are a category or a service which the

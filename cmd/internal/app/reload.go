@@ -64,6 +64,7 @@ func (a *App) reload(c configs.Config) error {
 	for _, s := range a.collector.shards {
 		s.in <- delivery{policy: p}
 	}
+	a.floor.in <- message{shard: theService, policy: p}
 	a.floor.in <- message{shard: theService, told: []analytics.Observation{p.hosts}}
 	return setLevel(a.level, c.Log)
 }

@@ -71,7 +71,7 @@ func newReplayer(out io.Writer, flags replayFlags) (*replayer, error) {
 		decoder:  newDecoder(vsphere.Options{Replay: true}),
 		enrich:   func(*event.Event) {},
 	}
-	r.floor = newFloor(1, r.report)
+	r.floor = newFloor(1, policy, r.report)
 	r.analysis = newAnalysis(policy, r.floor.observe)
 	if flags.source == sourceIPFIX {
 		r.flows = ipfix.New(ipfix.Options{Replay: true})

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/vegress/vegress/configs"
-	"github.com/vegress/vegress/analytics/hosts"
 	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/simulator"
 	"github.com/vegress/vegress/syslog"
@@ -53,12 +52,10 @@ func BenchmarkWay(b *testing.B) {
 
 // benchShard is a shard under a floor of its own.
 func benchShard(b *testing.B, p *policy) *shard {
-	upper := newFloor(1, func(*event.Finding) {})
+	upper := newFloor(1, p, func(*event.Finding) {})
 	go upper.run()
 	b.Cleanup(func() { close(upper.in) })
-	s := newShard(0, p, new(jsonOutlet), clock{}, upper.in)
-	s.analysis.scouts = append(s.analysis.scouts, hosts.NewScout())
-	return s
+	return newShard(0, p, new(jsonOutlet), clock{}, upper.in)
 }
 
 // captureLoad is what simulator.Load sends over one connection.
