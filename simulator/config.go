@@ -20,8 +20,8 @@ const (
 )
 
 // Config is what the site's admin would have written into vegress.yaml: who
-// may talk to the outside, and when. It has the keys networks, roles and
-// justifications; connecting to the vCenter is left to the caller.
+// may talk to the outside, and when. It has the keys networks, roles,
+// justifications and apiuse; connecting to the vCenter is left to the caller.
 func (s *Site) Config() string {
 	var b strings.Builder
 	b.WriteString("networks: {internal: []}\nroles:\n")
@@ -33,6 +33,7 @@ func (s *Site) Config() string {
 		fmt.Fprintf(&b, "  - {name: %s, role: %s, destinations: [%s], ports: [%s]%s}\n",
 			j.name, j.role, quoted(j.destinations), j.ports, j.windowKey())
 	}
+	b.WriteString(apiConfig())
 	return b.String()
 }
 

@@ -49,6 +49,7 @@ func (s *Site) Traffic() *Traffic {
 	sc.honest()
 	sc.stories()
 	sc.unloggedStory()
+	sc.apiUse()
 	sc.marks()
 	slices.SortStableFunc(sc.entries, func(a, b entry) int { return a.at.Compare(b.at) })
 	return &Traffic{

@@ -49,4 +49,8 @@ func Example() {
 	// firewall-opened esxi.httpclient_opened
 	// host-fetch egress.unjustified
 	// loss host.loss
+	// api-from-outside vpxd.external_api
+	// stolen-account vpxd.new_triple
+	// guest-program vpxd.guest_ops
+	// bulk-power-off vpxd.bulk
 }

@@ -190,6 +190,7 @@ func TestStories(t *testing.T) {
 		"beacon": {"unjustified", "no_role"}, "upload": {"unjustified", "no_role"},
 		"late-backup": {"unjustified", "window"}, "host-fetch": {"unjustified", "destination"},
 		"duplicate-address": {"unknown", "ambiguous"}, "firewall-opened": {"", ""},
+		"api-from-outside": {"", ""}, "stolen-account": {"", ""}, "guest-program": {"", ""}, "bulk-power-off": {"", ""},
 		"silent": {"", ""}, "silent-back": {"", ""}, "misdirected": {"", ""}, "loss": {"", ""},
 	}
 	truth := s.Traffic().Truth()

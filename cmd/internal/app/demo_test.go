@@ -23,7 +23,7 @@ func TestDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := last.Summary
-	if s.Stories.Expected != 13 || s.Stories.Found != 13 || len(s.Stories.Missed)+len(s.Stories.False) != 0 {
+	if s.Stories.Expected != 17 || s.Stories.Found != 17 || len(s.Stories.Missed)+len(s.Stories.False) != 0 {
 		t.Errorf("stories: %+v", s.Stories)
 	}
 	if s.Sent == 0 || s.Received != s.Sent || s.Received != s.Forwarded+s.Joined+s.Deduplicated+sum(s.Dropped) || s.Joined == 0 {
