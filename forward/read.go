@@ -60,6 +60,32 @@ func Follow(ctx context.Context, nc *nats.Conn, o FollowOptions) iter.Seq2[[]byt
 	}
 }
 
+// Stored is a message that was read back. It owns its memory.
+type Stored struct {
+	entry   entry
+	Waiting uint64 // how many come behind it, about
+}
+
+// Lines are the findings or events in it, a line of JSON each.
+func (s Stored) Lines() iter.Seq2[[]byte, error] { return Unpack(s.entry.Header, s.entry.Data) }
+
+// History hands on what is stored now, in that order, and ends. What vegress
+// did not write is left out, and counted.
+func History(ctx context.Context, nc *nats.Conn, o FollowOptions, take func(Stored)) (foreign int, err error) {
+	r, err := o.reader(ctx, nc)
+	if err != nil {
+		return 0, err
+	}
+	err = r.toEnd(ctx, func(e entry) {
+		if o.check(e) != nil {
+			foreign++
+			return
+		}
+		take(Stored{entry: e, Waiting: e.Waiting})
+	})
+	return foreign, err
+}
+
 // check refuses what others had the server store.
 func (o FollowOptions) check(e entry) error {
 	if !o.Events {

@@ -75,7 +75,7 @@ func (d *Detector) runOf(a *actor, role string, at time.Time) (analytics.Run, bo
 func (d *Detector) withoutRule(q *question, v *verdict) bool {
 	role := ""
 	switch a, ev := q.actor, q.ev; {
-	case risky(ev.Dst.Category):
+	case Risky(ev.Dst.Category):
 		return false
 	case a.agent != noAgent && updates(ev):
 	case a.vm != nil && ev.Dst.Category == cloudStorage && !q.target.sharedService && hasRole(a, roleBackup):

@@ -25,9 +25,9 @@ func noteOf(r event.Reason) uint32 { return 1 << (r & 15) }
 // severity to rise.
 const volumeStep = 100e6
 
-// risky are the categories that carry command and control, tools or loot
-// (T1102, T1567, T1572, T1496).
-func risky(category string) bool {
+// Risky says that services of a category carry command and control, tools or
+// loot (T1102, T1567, T1572, T1496).
+func Risky(category string) bool {
 	switch category {
 	case "paste", "file_share", "tunnel", "messaging", "webhook", "mining", "dynamic_dns", "blockchain", "suspicious":
 		return true
@@ -48,7 +48,7 @@ func (d *Detector) severity(ev *event.Event, a *actor, sent int64, first bool) (
 			raise++
 		}
 	}
-	step(risky(ev.Dst.Category), noteCategory)
+	step(Risky(ev.Dst.Category), noteCategory)
 	step(sent >= volumeStep, noteVolume)
 	base, limit := event.SeverityLow, event.SeverityHigh
 	if a.agent != noAgent && a.vm == nil {

@@ -251,10 +251,10 @@ var steps = []struct {
 		return "Raised: it never talked to this before."
 	}},
 	{noteVolume, func(*words, *event.Event) string {
-		return "Raised: it sent more than 100 MB."
+		return saysVolume
 	}},
 	{noteOffHours, func(*words, *event.Event) string {
-		return "Raised: some of it was outside the business hours."
+		return saysOffHours
 	}},
 	{noteRefused, func(*words, *event.Event) string {
 		return "Lower: an attempt was refused or failed."
@@ -262,6 +262,25 @@ var steps = []struct {
 	{noteCommand, func(*words, *event.Event) string {
 		return "A command line says so; whether it got through is not known."
 	}},
+}
+
+// Sentences of the steps that are about an amount.
+const (
+	saysVolume   = "Raised: it sent more than 100 MB."
+	saysOffHours = "Raised: some of it was outside the business hours."
+)
+
+// RaisedByAmount says that the severity of f, a finding of Unjustified, was
+// raised by nothing but how much was sent, and at what hour.
+func RaisedByAmount(f *event.Finding) bool {
+	for _, s := range f.Explanation {
+		switch {
+		case s == saysVolume, s == saysOffHours:
+		case strings.HasPrefix(s, "Raised:"), strings.HasPrefix(s, "High:"):
+			return false
+		}
+	}
+	return true
 }
 
 func article(kind string) string {
