@@ -145,6 +145,7 @@ func TestCorpusRulesLoad(t *testing.T) {
 		if !strings.Contains(refusal.Reason, "placeholder %") || refusal.Line == 0 {
 			t.Errorf("refused: %v", refusal)
 		}
+		t.Log(refusal)
 	}
 	if got := len(without.Rules) + len(without.Refusals); got != 3780 {
 		t.Errorf("loaded and refused together %d, want 3780", got)

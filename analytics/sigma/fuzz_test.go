@@ -77,8 +77,16 @@ func FuzzWildcard(f *testing.F) {
 // matched before.
 func FuzzRegex(f *testing.F) {
 	for _, seed := range [][2]string{
-		{".{3,}", "abc"}, {"[^/]{3,}$", "a/bcd"}, {"a.*b.*c", "a b c"}, {"^abc$", "abc"}, {"(?i)K[Ss]x+", "\u212aſxx"},
-		{"(?:ab|cd)?e{2,3}", "cdee"}, {`\s[a-f0-9]{8}\s`, " 0123abcd "}, {"(?s)a.b", "a\nb"}, {"(?m)^b$", "a\nb"}, {"", ""},
+		{".{3,}", "abc"},
+		{"[^/]{3,}$", "a/bcd"},
+		{"a.*b.*c", "a b c"},
+		{"^abc$", "abc"},
+		{"(?i)K[Ss]x+", "\u212aſxx"},
+		{"(?:ab|cd)?e{2,3}", "cdee"},
+		{`\s[a-f0-9]{8}\s`, " 0123abcd "},
+		{"(?s)a.b", "a\nb"},
+		{"(?m)^b$", "a\nb"},
+		{"", ""},
 	} {
 		f.Add(seed[0], seed[1])
 	}

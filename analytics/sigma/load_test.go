@@ -164,8 +164,12 @@ func TestOverrides(t *testing.T) {
 		t.Errorf("level %s, or the exclusions do not exclude", one.Level)
 	}
 	for _, bad := range []sigma.Override{
-		{}, {IDs: []string{"x"}, Level: "hi"}, {Paths: []string{"["}}, {IDs: []string{"x"}, Exclude: []string{"{F|containz: x}"}},
-		{IDs: []string{"x"}, Exclude: []string{"{"}}, {IDs: []string{"x"}, Exclude: []string{""}},
+		{},
+		{IDs: []string{"x"}, Level: "hi"},
+		{Paths: []string{"["}},
+		{IDs: []string{"x"}, Exclude: []string{"{F|containz: x}"}},
+		{IDs: []string{"x"}, Exclude: []string{"{"}},
+		{IDs: []string{"x"}, Exclude: []string{""}},
 	} {
 		if bad.Validate() == nil {
 			t.Errorf("%+v is accepted", bad)

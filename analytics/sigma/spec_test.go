@@ -326,11 +326,15 @@ simulation: [{type: atomic}]
 		t.Fatal(read.Refusals)
 	}
 	r := read.Rules[0]
-	got := []string{r.Title, r.ID, r.Name, r.Related[0].Type, r.Status, r.Description, r.License, r.Author, r.References[0], r.Date,
+	got := []string{
+		r.Title, r.ID, r.Name, r.Related[0].Type, r.Status, r.Description, r.License, r.Author, r.References[0], r.Date,
 		r.Modified, r.LogSource.Category, r.LogSource.Product, r.LogSource.Service, r.LogSource.Definition, r.Fields[0],
-		r.FalsePositives[0], r.Level, r.Tags[0], r.Scope[0], fmt.Sprint(r.Line)}
-	want := []string{"All there is", "929a690e-bef0-4204-a928-ef5e620d6fcc", "all_there_is", "derived", "test", "d", "MIT", "a, b",
-		"https://example.com", "2024-01-02", "2024-02-03", "c", "p", "s", "text", "f", "Unknown", "high", "attack.t1059.001", "server", "1"}
+		r.FalsePositives[0], r.Level, r.Tags[0], r.Scope[0], fmt.Sprint(r.Line),
+	}
+	want := []string{
+		"All there is", "929a690e-bef0-4204-a928-ef5e620d6fcc", "all_there_is", "derived", "test", "d", "MIT", "a, b",
+		"https://example.com", "2024-01-02", "2024-02-03", "c", "p", "s", "text", "f", "Unknown", "high", "attack.t1059.001", "server", "1",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
