@@ -322,6 +322,7 @@ func TestCorrelationRefusals(t *testing.T) {
 		{swap("{gte: 3}", "{ge: 3}"), "not known"},
 		{swap("{gte: 3}", "{gte: many}"), "needs a number"},
 		{swap("{gte: 3}", "{gte: 100001}"), "not held"},
+		{strings.Replace(swap("event_count", "value_count"), "{gte: 3}", "{gte: 10001, field: x}", 1), "not held"},
 		{swap("{gte: 3}", "{gte: 3, field: x}"), "counts no field"},
 		{swap("{gte: 3}", "failed_login"), "in words"},
 		{swap("event_count", "value_count"), "field is missing"},
@@ -366,6 +367,31 @@ func TestCorrelatorBounds(t *testing.T) {
 	s.at(0, "Kind=failed; User=late")
 	if got := s.correlator.Stats().Late - stats.Late; got != 2 {
 		t.Errorf("%d late, want one of each correlation", got)
+	}
+
+	// A sum of many events puts them together and loses nothing.
+	s = newStream(t, correlation("sum", "type: value_sum\nrules: [failed_login]\ngroup-by: [Host]\ntimespan: 1h\ncondition: {field: Bytes, gte: 19999}"), sigma.CorrelatorOptions{})
+	for i := range 20_000 {
+		s.at(time.Duration(i)*100*time.Millisecond, "Kind=failed; Bytes#=1; Host=h")
+		if events := s.correlator.Stats().Events; events > 2048+1024 {
+			t.Fatalf("%d events held", events)
+		}
+	}
+	s.want("sum[Host=h] n=19999 v=19999")
+
+	// An event that claims to be of tomorrow does not push the others out.
+	s = newStream(t, correlation("c", "type: event_count\nrules: [failed_login]\ngroup-by: [User]\ntimespan: 10s\ncondition: {gte: 3}"), sigma.CorrelatorOptions{})
+	s.run("0 Kind=failed; User=a", "1 Kind=failed; User=a", "86400 Kind=failed; User=a", "2 Kind=failed; User=a")
+	s.want("c[User=a] n=3 v=3")
+
+	// What chains feed into is bounded as well.
+	s = newStream(t, correlation("out", "type: event_count\nrules: [in]\ngroup-by: [User]\ntimespan: 1h\ncondition: {gte: 1000}")+
+		correlation("in", "type: event_count\nrules: [failed_login]\ngroup-by: [User]\ntimespan: 1h\ncondition: {gte: 2}"), sigma.CorrelatorOptions{MaxEvents: 10})
+	for i := range 2000 {
+		s.at(time.Duration(i)*time.Second, fmt.Sprintf("Kind=failed; User=u%d", i/2%50))
+	}
+	if stats := s.correlator.Stats(); stats.Events > 10 || stats.Events < 0 || stats.Groups < 0 {
+		t.Errorf("%+v", stats)
 	}
 
 	// Two values that come again and again do not fill a window up.

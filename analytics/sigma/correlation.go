@@ -203,8 +203,11 @@ func (c *rawCorrelation) check() error {
 		return fmt.Errorf("a %s correlation weighs one field", c.Type)
 	}
 	for _, b := range c.bounds {
-		if (c.Type == EventCount || c.Type == ValueCount) && b.limit.f > maxWindowEvents {
+		if c.Type == EventCount && b.limit.f > maxWindowEvents {
 			return fmt.Errorf("counts above %d are not held", maxWindowEvents)
+		}
+		if c.Type == ValueCount && b.limit.f > maxWindowValues {
+			return fmt.Errorf("counts above %d values are not held", maxWindowValues)
 		}
 	}
 	for i, name := range c.rules {

@@ -20,8 +20,13 @@ type CorrelatorOptions struct {
 	MaxEvents int
 }
 
-// maxWindowEvents bounds the events that one group holds.
-const maxWindowEvents = 100_000
+// Bounds of one group.
+const (
+	maxWindowEvents  = 100_000 // events held
+	maxWindowValues  = 10_000  // different values to compare with
+	exactSums        = 2048    // events held before a sum's are put together
+	slicesOfTimespan = 1024    // how finely, then
+)
 
 // maxCorrelatedEvents is how many event ids a Correlated names.
 const maxCorrelatedEvents = 10
@@ -128,6 +133,7 @@ func (k *Correlator) Observe(s *Sighting, emit func(*Correlated)) {
 		return
 	}
 	k.take(s, emit)
+	k.makeRoom()
 }
 
 // take counts a sighting: of a rule's hit, or of a correlation that holds,
@@ -145,12 +151,11 @@ func (k *Correlator) take(s *Sighting, emit func(*Correlated)) {
 	}
 	w := k.open(state, key, s)
 	w.last = s.values
-	k.expire(state, w, s.at)
+	k.expire(state, w)
 	at := w.add(entry{at: s.at.UnixNano(), weight: weight, uid: s.uid, ref: uint8(s.ref)}, state)
 	if !state.code.closing {
 		k.weigh(state, w, at, emit)
 	}
-	k.makeRoom()
 }
 
 // open gives the window of a group.
@@ -218,19 +223,16 @@ func (k *Correlator) makeRoom() {
 	}
 }
 
-// expire drops events that no window can have together with one at now, nor
-// with one that may still come late.
-func (k *Correlator) expire(state *correlationState, w *window, now time.Time) {
+// expire drops events that no window can have together with one that may
+// still come. The watermark says so and no event's own time: one that claims
+// to be of tomorrow must not push the others out.
+func (k *Correlator) expire(state *correlationState, w *window) {
 	if state.code.closing {
 		return
 	}
-	oldest := now.UnixNano()
-	if w.newest() > oldest {
-		oldest = w.newest()
-	}
-	oldest -= int64(state.code.Timespan) + int64(k.options.Lateness)
+	oldest := k.watermark.Add(-state.code.Timespan - k.options.Lateness)
 	n := 0
-	for n < len(w.entries) && w.entries[n].at <= oldest {
+	for n < len(w.entries) && time.Unix(0, w.entries[n].at).Before(oldest) {
 		n++
 	}
 	w.remove(n, state)
@@ -258,6 +260,7 @@ func (k *Correlator) Tick(now time.Time, emit func(*Correlated)) {
 			k.drop(state, w)
 		}
 	}
+	k.makeRoom()
 }
 
 // close decides a window that began with its group's first event. What came

@@ -56,13 +56,6 @@ func (q *windowQueue) Pop() any {
 	return w
 }
 
-func (w *window) newest() int64 {
-	if len(w.entries) == 0 {
-		return math.MinInt64
-	}
-	return w.entries[len(w.entries)-1].at
-}
-
 // add puts an event where its time wants it and says where that is.
 func (w *window) add(e entry, state *correlationState) int {
 	i := len(w.entries)
@@ -73,6 +66,10 @@ func (w *window) add(e entry, state *correlationState) int {
 		// The later of two alike does for all windows still to come.
 		before := &w.entries[i-1]
 		before.at, before.count = e.at, before.count+1
+		return i - 1
+	}
+	if i > 0 && len(w.entries) >= exactSums && state.code.sumsWith(&w.entries[i-1], &e) {
+		w.entries[i-1].addTo(&e)
 		return i - 1
 	}
 	w.entries = slices.Insert(w.entries, i, e)
@@ -92,6 +89,18 @@ func (w *window) add(e entry, state *correlationState) int {
 // its start must stay.
 func (c *correlationCode) alike(a, b *entry) bool {
 	return (c.Type == ValueCount || c.Type.isTemporal()) && !c.closing && a.ref == b.ref && a.weight == b.weight
+}
+
+// sumsWith says that a sum may take two events for one: they are so near to
+// each other that it hardly matters for where a window begins.
+func (c *correlationCode) sumsWith(a, b *entry) bool {
+	return c.Type == ValueSum && !c.closing && b.at-a.at < int64(c.Timespan)/slicesOfTimespan
+}
+
+// addTo makes e stand for other, too.
+func (e *entry) addTo(other *entry) {
+	e.weight = math.Float64bits(math.Float64frombits(e.weight) + math.Float64frombits(other.weight))
+	e.count++
 }
 
 // roomy is how many events a window may have before repetitions are looked
@@ -162,6 +171,9 @@ func (c *correlationCode) measure(entries []entry, fell int) (float64, bool) {
 	case EventCount:
 		value = float64(len(entries) + fell)
 	case ValueCount:
+		if !c.closing && !c.within(float64(len(entries))) {
+			return 0, false // not even if all were different
+		}
 		value = float64(distinct(entries))
 	case Temporal, TemporalOrdered:
 		return c.measureRules(entries)
@@ -247,6 +259,7 @@ func inOrder(entries []entry) uint64 {
 	return chains[longest]
 }
 
+// distinct counts the different values.
 func distinct(entries []entry) int {
 	if len(entries) <= 16 {
 		count := 0
