@@ -309,6 +309,7 @@ func TestCorrelationRefusals(t *testing.T) {
 		{swap("[failed_login]", "[]"), "names no rules"},
 		{swap("[failed_login]", "[nobody]"), "not there"},
 		{swap("[failed_login]", "[failed_login, failed_login]"), "twice"},
+		{swap("[failed_login]", "[failed_login, 53ba33fd-3a50-4468-a5ef-c583635cfa92]"), "twice"},
 		{swap("[failed_login]", "[bad]"), "circle"},
 		{swap("5m", "5"), "timespan"},
 		{swap("5m", "5M"), "timespan"},

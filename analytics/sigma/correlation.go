@@ -260,6 +260,9 @@ func (l *loader) resolve(c *rawCorrelation, resolved map[*Correlation]bool) (wai
 		if !found {
 			return false, fmt.Errorf("it refers to rule %s, which is not there", quoted(key))
 		}
+		if slices.Contains(c.refs, ref) {
+			return false, fmt.Errorf("rule %s is there twice, by its id and its name", quoted(key))
+		}
 		waits = waits || ref.correlation != nil && !resolved[ref.correlation]
 		c.refs = append(c.refs, ref)
 	}

@@ -16,7 +16,7 @@ type CorrelatorOptions struct {
 	// Above it the group that would end first is forgotten.
 	MaxGroups int
 	// MaxEvents bounds the events held by all groups together; default
-	// 1,000,000, of 100 to 200 bytes each with the group's share.
+	// 1,000,000, of about 100 bytes each, beside 200 for each open group.
 	MaxEvents int
 }
 

@@ -66,41 +66,25 @@ type Sighting struct {
 // Correlate makes correlations ready, in the order that Load gave them.
 func Correlate(correlations []*Correlation) *Correlations {
 	c := &Correlations{byRule: map[*Rule][]feed{}}
-	codes := map[*Correlation]*correlationCode{}
+	byCorrelation := map[*Correlation]*correlationCode{}
+	for _, one := range correlations {
+		code := &correlationCode{Correlation: one, needs: len(one.refs), closing: !one.growing()}
+		byCorrelation[one] = code
+		c.codes = append(c.codes, code)
+	}
 	// Referrers come last: what they need of those below is known first.
-	for _, one := range slices.Backward(correlations) {
-		code := codes[one]
-		if code == nil {
-			code = &correlationCode{}
-			codes[one] = code
-		}
-		code.prepare(one)
-		for i, ref := range one.refs {
-			f := feed{to: code, ref: i}
-			below := codes[ref.correlation]
-			if ref.correlation != nil && below == nil {
-				below = &correlationCode{}
-				codes[ref.correlation] = below
-			}
-			for _, name := range code.names {
-				field := one.fieldOf(name, ref.meta())
-				s := source{field: field}
-				if below != nil {
-					s.name = below.name(field)
-				} else {
-					s.id = event.Intern(field)
-				}
-				f.fields = append(f.fields, s)
-			}
+	for _, code := range slices.Backward(c.codes) {
+		code.prepare()
+		for i, ref := range code.refs {
+			below := byCorrelation[ref.correlation]
+			f := code.feedFrom(i, below)
 			if below != nil {
 				below.feeds = append(below.feeds, f)
 			} else {
 				c.byRule[ref.rule] = append(c.byRule[ref.rule], f)
 			}
 		}
-		c.codes = append(c.codes, code)
 	}
-	slices.Reverse(c.codes)
 	for _, code := range c.codes {
 		slices.Reverse(code.feeds)
 	}
@@ -110,17 +94,32 @@ func Correlate(correlations []*Correlation) *Correlations {
 	return c
 }
 
-func (c *correlationCode) prepare(one *Correlation) {
-	c.Correlation = one
-	for _, name := range one.GroupBy {
+// prepare settles what c needs to know, once its referrers have said what
+// they need.
+func (c *correlationCode) prepare() {
+	for _, name := range c.GroupBy {
 		c.groupBy = append(c.groupBy, c.name(name))
 	}
-	for _, name := range one.fields {
+	for _, name := range c.fields {
 		c.values = append(c.values, c.name(name))
 	}
-	c.needs = len(one.refs)
-	c.closing = !one.growing()
 	c.id = c.identity()
+}
+
+// feedFrom says where c's names are found in what its reference gives; below
+// is the correlation referred to, nil for a rule.
+func (c *correlationCode) feedFrom(ref int, below *correlationCode) feed {
+	f := feed{to: c, ref: ref}
+	for _, name := range c.names {
+		s := source{field: c.fieldOf(name, c.refs[ref].meta())}
+		if below != nil {
+			s.name = below.name(s.field)
+		} else {
+			s.id = event.Intern(s.field)
+		}
+		f.fields = append(f.fields, s)
+	}
+	return f
 }
 
 // name gives the index of a name, a new one at its first use.
