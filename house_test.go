@@ -44,7 +44,6 @@ var rooms = map[string]room{
 	"analytics/egress":     {[]string{"analytics", "event"}, []string{"github.com/gaissmai/bart"}},
 	"analytics/evidence":   {[]string{"analytics", "event"}, std},
 	"analytics/hosts":      {[]string{"analytics", "event"}, std},
-	"analytics/sigma":      {[]string{"analytics", "event"}, []string{"go.yaml.in/yaml/v3"}},
 	"analytics/sigma":      {[]string{"event"}, []string{"go.yaml.in/yaml/v3"}},
 	"forward/broker":       {nil, []string{"github.com/nats-io/nats-server/v2", "golang.org/x/sys", "go.yaml.in/yaml/v3", "golang.org/x/crypto"}},
 	"forward":              {[]string{"event", "forward/broker"}, []string{"github.com/nats-io/nats.go", "github.com/klauspost/compress"}},
