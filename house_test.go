@@ -46,6 +46,7 @@ var rooms = map[string]room{
 	"analytics/suggest":    {[]string{"event"}, std},
 	"analytics/apiuse":     {[]string{"analytics", "event"}, std},
 	"analytics/hosts":      {[]string{"analytics", "event"}, std},
+	"analytics/sigma":      {[]string{"event"}, []string{"go.yaml.in/yaml/v3"}},
 	"forward/broker":       {nil, []string{"github.com/nats-io/nats-server/v2", "golang.org/x/sys", "go.yaml.in/yaml/v3", "golang.org/x/crypto"}},
 	"forward":              {[]string{"event", "forward/broker"}, []string{"github.com/nats-io/nats.go", "github.com/klauspost/compress"}},
 	"configs":              {[]string{"syslog/server", "vsphere/session", "vsphere/inventory", "analytics/apiuse", "analytics/egress", "analytics/evidence", "analytics/hosts", "analytics/webservice", "forward", "forward/broker"}, []string{"github.com/spf13/viper", "github.com/go-viper/mapstructure/v2", "go.yaml.in/yaml/v3"}},
