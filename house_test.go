@@ -42,6 +42,7 @@ var rooms = map[string]room{
 	"analytics/webservice": {[]string{"event"}, []string{"github.com/gaissmai/bart"}},
 	"analytics/egress":     {[]string{"analytics", "event"}, []string{"github.com/gaissmai/bart"}},
 	"analytics/evidence":   {[]string{"analytics", "event"}, std},
+	"analytics/sigma":      {[]string{"analytics", "event"}, []string{"go.yaml.in/yaml/v3"}},
 	"forward/broker":       {nil, []string{"github.com/nats-io/nats-server/v2", "golang.org/x/sys", "go.yaml.in/yaml/v3", "golang.org/x/crypto"}},
 	"forward":              {[]string{"event", "forward/broker"}, []string{"github.com/nats-io/nats.go", "github.com/klauspost/compress"}},
 	"configs":              {[]string{"syslog/server", "vsphere/session", "vsphere/inventory", "analytics/egress", "analytics/evidence", "analytics/webservice", "forward", "forward/broker"}, []string{"github.com/spf13/viper", "github.com/go-viper/mapstructure/v2", "go.yaml.in/yaml/v3"}},
