@@ -31,12 +31,8 @@ func corpus(t testing.TB) fs.FS {
 
 var realRules = sync.OnceValues(func() (*sigma.Rules, *sigma.Rules) {
 	fsys := os.DirFS(filepath.Join(os.Getenv("VEGRESS_CORPUS"), "sigma"))
-	lists := map[string][]string{}
-	for _, name := range placeholderNames {
-		lists[name] = []string{"adm_*", "srv?-" + strings.ToLower(name), "10.11.12.13"}
-	}
 	return sigma.Load(fsys, []string{"rules.tar.gz"}, sigma.Options{}),
-		sigma.Load(fsys, []string{"rules.tar.gz"}, sigma.Options{Placeholders: lists})
+		sigma.Load(fsys, []string{"rules.tar.gz"}, sigma.Options{Placeholders: placeholderValues()})
 })
 
 // allRules gives all of SigmaHQ, with values for its placeholders.
@@ -184,5 +180,5 @@ func TestDevCases(t *testing.T) {
 var placeholderNames = strings.Fields(`
 	Administrators Admins_Workstations ApprovedUserUpn Approved_Inviters DomainControllers HomeTenantID Important_AppIds
 	KNOWN_LOCATION Known_Location Legitimate_Countries Legitimate_IP_Ranges ServerSystems UnApprovedDevice UnApprovedIp
-	UnLegitCountries Workstations dc_ip_addresses dc_machine_accounts domain_controller_hostnames internal_domains
+	UnLegitCountries Workstations dc_ip_addresses dc_machine_accounts domain_controller_hostnames internal_domains known_cdcs
 	legit_ips legtimate_identifiers userdomain`)
