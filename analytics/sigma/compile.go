@@ -1,6 +1,7 @@
 package sigma
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -51,7 +52,7 @@ func (b *builder) finish() *Engine {
 	e := b.e
 	for i := range e.lazies {
 		// A rule that only a lazy could wake is woken by its field's presence.
-		if l := &e.lazies[i]; l.gate < 0 && l.slot != anySlot {
+		if l := &e.lazies[i]; len(l.gates) == 0 && l.slot != anySlot {
 			b.presentBit(l.slot)
 		}
 	}
@@ -164,8 +165,9 @@ func (w *waker) find(n node) clause {
 	case nodeLazy:
 		l := &w.b.e.lazies[n.a]
 		switch {
-		case l.gate >= 0:
-			return w.of(l.gate)
+		case len(l.gates) > 0:
+			rarest := slices.MinFunc(l.gates, func(a, b uint32) int { return cmp.Compare(w.cost[a], w.cost[b]) })
+			return w.of(int32(rarest))
 		case l.slot != anySlot:
 			return w.of(w.b.e.slots[l.slot].present)
 		}

@@ -65,8 +65,8 @@ const anySlot = 0
 type lazy struct {
 	test  *test
 	slot  int32
-	other int32 // of testRef
-	gate  int32 // bit without which the answer is no, or -1
+	other int32    // of testRef
+	gates []uint32 // bits without all of which the answer is no
 }
 
 // node is a part of a rule's logic. Negations are pushed down to the tests.
@@ -297,11 +297,11 @@ func (b *builder) newTest(t *test) uint32 {
 		}
 		return b.leaf(nodeBit, uint32(b.e.slots[s].exists))
 	case testRef:
-		return b.newLazy(lazy{test: t, slot: s, other: b.slot(t.other), gate: -1})
+		return b.newLazy(lazy{test: t, slot: s, other: b.slot(t.other)})
 	case testRegex:
-		return b.newLazy(lazy{test: t, slot: s, gate: b.gate(s, false, t.plan.need)})
+		return b.newLazy(lazy{test: t, slot: s, gates: b.gates(s, false, t.plan.need)})
 	}
-	return b.newLazy(lazy{test: t, slot: s, gate: -1})
+	return b.newLazy(lazy{test: t, slot: s})
 }
 
 func (b *builder) newLazy(l lazy) uint32 {
@@ -316,16 +316,18 @@ func (b *builder) presentBit(s int32) uint32 {
 	return uint32(b.e.slots[s].present)
 }
 
-// gate makes the bit that says one of literals is in the field; -1 without.
-func (b *builder) gate(s int32, dash bool, literals []string) int32 {
-	if len(literals) == 0 {
-		return -1
+// gates makes for each list the bit that says one of its literals is in the
+// field.
+func (b *builder) gates(s int32, dash bool, lists [][]string) []uint32 {
+	var gates []uint32
+	for _, literals := range lists {
+		t := &test{kind: testText, field: b.e.slots[s].name, dash: dash}
+		for _, literal := range literals {
+			t.patterns = append(t.patterns, pattern{shape: shapeContains, text: literal})
+		}
+		gates = append(gates, b.e.nodes[b.buildTest(t, false)].a)
 	}
-	t := &test{kind: testText, field: b.e.slots[s].name, dash: dash}
-	for _, literal := range literals {
-		t.patterns = append(t.patterns, pattern{shape: shapeContains, text: literal})
-	}
-	return int32(b.e.nodes[b.buildTest(t, false)].a)
+	return gates
 }
 
 // newText splits a list of values into those that bits can answer and others.
@@ -352,7 +354,7 @@ func (b *builder) newText(t *test, s int32) uint32 {
 	}
 	if len(globs) > 0 {
 		glob := &test{kind: testText, field: t.field, patterns: globs, dash: t.dash}
-		kids = append(kids, b.newLazy(lazy{test: glob, slot: s, gate: b.gate(s, t.dash, globNeeds(globs, false))}))
+		kids = append(kids, b.newLazy(lazy{test: glob, slot: s, gates: b.gates(s, t.dash, globNeeds(globs, false))}))
 	}
 	return b.group(nodeOr, kids)
 }
@@ -360,13 +362,12 @@ func (b *builder) newText(t *test, s int32) uint32 {
 // newCased makes a test that looks at the text as it is, behind a gate that
 // looks at it folded.
 func (b *builder) newCased(t *test, s int32) uint32 {
-	needs := globNeeds(t.patterns, true)
-	return b.newLazy(lazy{test: t, slot: s, gate: b.gate(s, t.dash, needs)})
+	return b.newLazy(lazy{test: t, slot: s, gates: b.gates(s, t.dash, globNeeds(t.patterns, true))})
 }
 
 // globNeeds gives for each pattern its longest literal, folded; nil if one
 // has none.
-func globNeeds(patterns []pattern, folding bool) []string {
+func globNeeds(patterns []pattern, folding bool) [][]string {
 	needs := make([]string, 0, len(patterns))
 	for i := range patterns {
 		longest := patterns[i].text
@@ -384,7 +385,7 @@ func globNeeds(patterns []pattern, folding bool) []string {
 		needs = append(needs, longest)
 	}
 	slices.Sort(needs)
-	return slices.Compact(needs)
+	return [][]string{slices.Compact(needs)}
 }
 
 func (b *builder) addLiteral(bit uint32, key literalKey) {

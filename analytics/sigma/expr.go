@@ -84,7 +84,9 @@ type regexPlan struct {
 	re     *regexp.Regexp
 	run    *classRun     // instead of re: a run of characters of one class
 	series *literalChain // instead of re: literals in their order
-	// need: a text that matches contains, case folded, one of these; none:
-	// nothing is known.
-	need []string
+	// need: of each of these lists, a text that matches contains at least one
+	// literal, case folded.
+	need [][]string
+	// within: a run of characters that a text that matches has in it, or nil.
+	within *classRun
 }

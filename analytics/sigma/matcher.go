@@ -87,10 +87,15 @@ func (m *Matcher) Match(r *Record, yield func(*Hit)) {
 func (m *Matcher) evaluate(rule uint32, yield func(*Hit)) {
 	m.stats.Evaluated++
 	code := &m.engine.rules[rule]
-	if m.Cost != nil {
-		defer func(start time.Time) { m.Cost(code.rule, time.Since(start)) }(time.Now())
+	holds := false
+	if m.Cost == nil {
+		holds = m.eval(code.root)
+	} else {
+		start := time.Now()
+		holds = m.eval(code.root)
+		m.Cost(code.rule, time.Since(start))
 	}
-	if m.eval(code.root) {
+	if holds {
 		m.stats.Hits++
 		m.hit.Rule = code.rule
 		yield(&m.hit)
@@ -120,6 +125,9 @@ func (m *Matcher) begin(r *Record) {
 	if r.Text != "" && m.engine.keywords {
 		m.push(r.Text, -1)
 		m.look(&m.engine.slots[anySlot])
+	}
+	if bit := m.engine.slots[anySlot].present; bit >= 0 && len(m.values) > 0 {
+		m.set(uint32(bit))
 	}
 }
 
@@ -293,8 +301,10 @@ func (m *Matcher) ask(i uint32) bool {
 	m.lazyKnown[word] |= mask
 	m.lazyTrue[word] &^= mask
 	l := &m.engine.lazies[i]
-	if l.gate >= 0 && !m.has(uint32(l.gate)) {
-		return false
+	for _, gate := range l.gates {
+		if !m.has(gate) {
+			return false
+		}
 	}
 	m.stats.Lazy++
 	if m.answer(l) {

@@ -1,9 +1,11 @@
 package sigma
 
 import (
+	"cmp"
 	"math"
 	"regexp/syntax"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -11,17 +13,32 @@ import (
 type need struct {
 	// exact: the whole match is one of these; nil: not known, or too many.
 	exact []string
-	// any: the match contains one of these; nil: nothing is known.
-	any []string
+	// all: of each of these lists the match contains at least one.
+	all [][]string
 }
 
-// best is the more telling of the two, nil if nothing tells anything.
-func (n need) best() []string {
-	if rarity(n.exact) < rarity(n.any) {
-		return n.exact
+// lists gives the lists that tell something, the most telling first.
+func (n need) lists() [][]string {
+	var telling [][]string
+	for _, list := range append(n.all, n.exact) {
+		if rarity(list) < 1 {
+			telling = append(telling, list)
+		}
 	}
-	return n.any
+	slices.SortStableFunc(telling, func(a, b []string) int { return cmp.Compare(rarity(a), rarity(b)) })
+	return telling[:min(len(telling), maxNeedLists)]
 }
+
+// best is the most telling list, nil if nothing tells anything.
+func (n need) best() []string {
+	if lists := n.lists(); len(lists) > 0 {
+		return lists[0]
+	}
+	return nil
+}
+
+// everywhere are characters that tell nothing by themselves.
+const everywhere = `abcdefghijklmnopqrstuvwxyz0123456789 \\/-.:_"`
 
 // rarity guesses how often one of literals is found in a text: the less the
 // better; 1 for nothing known.
@@ -31,6 +48,9 @@ func rarity(literals []string) float64 {
 	}
 	sum := 0.0
 	for _, literal := range literals {
+		if len(literal) == 1 && strings.Contains(everywhere, literal) {
+			return 1
+		}
 		sum += math.Pow(0.1, float64(min(len(literal), 12)))
 	}
 	return min(sum, 1)
@@ -50,7 +70,7 @@ func needOf(re *syntax.Regexp) need {
 	case syntax.OpAlternate:
 		return needOfAlternate(re.Sub)
 	case syntax.OpPlus:
-		return need{any: needOf(re.Sub[0]).best()}
+		return need{all: needOf(re.Sub[0]).lists()}
 	case syntax.OpRepeat:
 		if re.Min >= 1 {
 			return needOfRepeat(re)
@@ -88,23 +108,18 @@ func needOfClass(re *syntax.Regexp) need {
 }
 
 // needOfConcat strings exact parts together for as long as they stay few and
-// short, and keeps the most telling of what it comes by.
+// short.
 func needOfConcat(parts []*syntax.Regexp) need {
 	running, whole := []string{""}, true
-	var any []string
-	keep := func(literals []string) {
-		if rarity(literals) < rarity(any) {
-			any = literals
-		}
-	}
+	var all [][]string
 	for _, part := range parts {
 		n := needOf(part)
-		keep(n.any)
+		all = append(all, n.all...)
 		if next := product(running, n.exact); next != nil {
 			running = next
 			continue
 		}
-		keep(running)
+		all = append(all, running)
 		whole = false
 		running = []string{""}
 		if len(n.exact) > 0 {
@@ -112,10 +127,9 @@ func needOfConcat(parts []*syntax.Regexp) need {
 		}
 	}
 	if whole {
-		return need{exact: running, any: any}
+		return need{exact: running, all: all}
 	}
-	keep(running)
-	return need{any: any}
+	return need{all: need{all: all, exact: running}.lists()}
 }
 
 // product is each start with each end, nil if those are too many or long.
@@ -152,7 +166,7 @@ func needOfAlternate(parts []*syntax.Regexp) need {
 		n.exact = exact
 	}
 	if anyKnown && len(any) <= maxNeeds {
-		n.any = any
+		n.all = [][]string{any}
 	}
 	return n
 }
@@ -160,20 +174,36 @@ func needOfAlternate(parts []*syntax.Regexp) need {
 // needOfRepeat writes out small fixed counts; else one turn is needed.
 func needOfRepeat(re *syntax.Regexp) need {
 	sub := needOf(re.Sub[0])
-	n := need{any: sub.best()}
 	exact := []string{""}
 	for range re.Min {
 		next := product(exact, sub.exact)
 		if next == nil {
-			return n
+			return need{all: sub.lists()}
 		}
 		exact = next
 	}
 	if re.Max == re.Min {
-		n.exact = exact
+		return need{exact: exact, all: sub.all}
 	}
-	if rarity(exact) < rarity(n.any) {
-		n.any = exact
+	return need{all: append(sub.lists(), exact)}
+}
+
+// needRun finds the longest run of one class that a match must have in it.
+func needRun(re *syntax.Regexp) *classRun {
+	for re.Op == syntax.OpCapture {
+		re = re.Sub[0]
 	}
-	return n
+	parts := []*syntax.Regexp{re}
+	if re.Op == syntax.OpConcat {
+		parts = re.Sub
+	}
+	var longest *classRun
+	for _, part := range parts {
+		run := findRun(part)
+		if run != nil && run.least >= minNeedRun && (longest == nil || run.least > longest.least) {
+			run.from, run.to, run.most = false, false, -1
+			longest = run
+		}
+	}
+	return longest
 }

@@ -15,8 +15,10 @@ const (
 	maxRegexSize  = 5_000 // instructions, about
 	maxRegexDepth = 200
 
-	maxNeeds      = 24 // necessary literals of one expression
+	maxNeeds      = 24 // literals in one list of necessary ones
 	maxNeedLength = 64
+	maxNeedLists  = 4
+	minNeedRun    = 8 // shorter runs are found as fast by the expression
 )
 
 // planRegex reads a regular expression (RE2) and turns it into something
@@ -41,7 +43,8 @@ func planRegex(field, source string) (*expr, error) {
 	if plan.re, err = regexp.Compile(source); err != nil {
 		return nil, fmt.Errorf("regular expression %s: %w", quoted(source), err)
 	}
-	plan.need = needOf(tree).best()
+	plan.need = needOf(tree).lists()
+	plan.within = needRun(tree)
 	return leaf(&test{kind: testRegex, field: field, plan: plan}), nil
 }
 
@@ -142,7 +145,8 @@ func isLiteral(re *syntax.Regexp) bool {
 // in a row, as many as there are characters or at an end of the text.
 type classRun struct {
 	ranges   []rune // pairs, as in syntax.Regexp; nil: any character
-	line     bool   // any character but a line's end
+	ascii    [utf8.RuneSelf]bool
+	line     bool // any character but a line's end
 	least    int
 	most     int  // -1: no limit
 	from, to bool // the run begins at the text's start, ends at its end
@@ -187,6 +191,9 @@ func findRun(re *syntax.Regexp) *classRun {
 	default:
 		return nil
 	}
+	for r := range run.ascii {
+		run.ascii[r] = run.has(rune(r))
+	}
 	return run
 }
 
@@ -212,19 +219,25 @@ func (c *classRun) match(text string) bool {
 	if len(text) < c.least {
 		return false
 	}
-	count, start := 0, true
-	for _, r := range text {
-		switch {
-		case c.has(r):
-			if count++; start && c.from && !c.to && count >= c.least {
-				return true
-			}
-		case c.from:
-			return false
-		default:
-			count, start = 0, false
+	count, start := 0, true // start: the run goes on from the text's start
+	for i := 0; i < len(text); {
+		in, size := false, 1
+		if text[i] < utf8.RuneSelf {
+			in = c.ascii[text[i]]
+		} else {
+			var r rune
+			r, size = utf8.DecodeRuneInString(text[i:])
+			in = c.has(r)
 		}
-		if !c.to && !c.from && count >= c.least {
+		i += size
+		if !in {
+			if c.from {
+				return false
+			}
+			count, start = 0, false
+			continue
+		}
+		if count++; count >= c.least && !c.to && (start || !c.from) {
 			return true
 		}
 	}
@@ -296,6 +309,8 @@ func (p *regexPlan) match(text string) bool {
 		return p.run.match(text)
 	case p.series != nil:
 		return p.series.match(text)
+	case p.within != nil && !p.within.match(text):
+		return false
 	}
 	return p.re.MatchString(text)
 }
