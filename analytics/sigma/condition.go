@@ -32,6 +32,8 @@ func parseCondition(text string, ids *identifiers) (*expr, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("condition %s: %w", quoted(text), err)
+	case p.at < len(p.tokens) && p.tokens[p.at] == "|":
+		return nil, fmt.Errorf("condition %s: aggregations after %q belong to Sigma 1: write a correlation", quoted(text), "|")
 	case p.at < len(p.tokens):
 		return nil, fmt.Errorf("condition %s: %s is not expected there", quoted(text), quoted(p.tokens[p.at]))
 	}
@@ -113,9 +115,6 @@ func (p *conditionParser) primary() (*expr, error) {
 	p.at++
 	if p.at < len(p.tokens) && strings.EqualFold(p.tokens[p.at], "of") {
 		return p.of(token)
-	}
-	if token == "|" {
-		return nil, fmt.Errorf("aggregations after %q belong to Sigma 1: write a correlation", "|")
 	}
 	if e := p.ids.byName[token]; e != nil {
 		return e, nil

@@ -105,7 +105,7 @@ func (l *loader) parseDocuments(file string, p part, explicit bool) {
 		}
 		d := &document{options: &l.options, file: file, line: p.line}
 		if err != nil {
-			l.refuse(d, p.line+1, fmt.Errorf("no YAML: %s", cutLines(err, p.line)))
+			l.refuse(d, 0, yamlError(err, p.line))
 			return
 		}
 		if node.Kind != yaml.DocumentNode || len(node.Content) == 0 || node.Content[0].Tag == "!!null" {
@@ -119,16 +119,15 @@ func (l *loader) parseDocuments(file string, p part, explicit bool) {
 	}
 }
 
-// cutLines takes YAML's own line numbers out of its errors: they count from
-// the document's start.
-func cutLines(err error, before int) string {
+// yamlError makes YAML's own line numbers, which count from the document's
+// start, count from the file's.
+func yamlError(err error, before int) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	var line int
+	line := 0
 	if n, _ := fmt.Sscanf(text, "line %d:", &line); n == 1 {
 		_, text, _ = strings.Cut(text, ": ")
-		return fmt.Sprintf("line %d: %s", before+line, text)
 	}
-	return text
+	return &placed{line: before + max(line, 1), err: fmt.Errorf("no YAML: %s", text)}
 }
 
 // placed is an error with the line that it is about.

@@ -114,7 +114,7 @@ func (o *Override) exclusion(options *Options) (*expr, error) {
 	for _, text := range o.Exclude {
 		var node yaml.Node
 		if err := yaml.Unmarshal([]byte(text), &node); err != nil {
-			return nil, fmt.Errorf("exclusion %s: no YAML: %s", quoted(text), cutLines(err, 0))
+			return nil, fmt.Errorf("exclusion %s: %w", quoted(text), yamlError(err, 0))
 		}
 		if len(node.Content) == 0 {
 			return nil, fmt.Errorf("exclusion %s is empty", quoted(text))

@@ -172,7 +172,10 @@ func (d *document) compileValues(it *item) (*expr, error) {
 			return nil, err
 		}
 	}
-	if d.values += len(it.values); d.values > maxValues {
+	if it.chain.kind != "" {
+		d.values += len(it.values)
+	}
+	if d.values > maxValues {
 		return nil, fmt.Errorf("more than %d values", maxValues)
 	}
 	if it.field == "" && it.chain.kind != "" && it.chain.kind != "re" {
