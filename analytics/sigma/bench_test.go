@@ -145,3 +145,52 @@ func heldBytes(make1 func() any) int64 {
 	runtime.KeepAlive(kept)
 	return int64(after.HeapAlloc) - int64(before.HeapAlloc)
 }
+
+// BenchmarkCorrelate counts events of 100,000 groups: from a rule's hit to the
+// window, and the heap that an open window keeps with its event.
+func BenchmarkCorrelate(b *testing.B) {
+	for _, c := range []struct{ name, body string }{
+		{"event_count", "type: event_count\nrules: [failed_login]\ngroup-by: [User]\ntimespan: 1h\ncondition: {gte: 1000}"},
+		{"value_count", "type: value_count\nrules: [failed_login]\ngroup-by: [User]\ntimespan: 1h\ncondition: {gte: 1000, field: Port}"},
+		{"temporal_ordered", "type: temporal_ordered\nrules: [successful_login, failed_login]\ngroup-by: [User, Kind]\ntimespan: 1h"},
+		{"value_avg", "type: value_avg\nrules: [failed_login]\ngroup-by: [User]\ntimespan: 1h\ncondition: {gte: 1000, field: Port}"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			const groups = 100_000
+			s := newStream(b, correlation("c", c.body), sigma.CorrelatorOptions{})
+			rule := s.rules.Rules[0]
+			records := make([]sigma.Record, groups)
+			for i := range records {
+				records[i] = record("Kind=failed; User=user-" + strconv.Itoa(i) + "; Port=" + strconv.Itoa(i%1000))
+			}
+			observe := func(i int, at time.Duration) {
+				s.correlations.Sightings(rule, &records[i], epoch.Add(at), "collector-1700000000-123456-1", func(sighting *sigma.Sighting) {
+					s.correlator.Observe(sighting, s.emit)
+				})
+			}
+			held := heldBytes(func() any {
+				for i := range groups {
+					observe(i, 0)
+				}
+				return s.correlator
+			})
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			var took []time.Duration
+			rounds := 0
+			for b.Loop() {
+				rounds++
+				start := threadTime()
+				for i := range groups {
+					observe(i, time.Duration(rounds)*10*time.Minute)
+				}
+				took = append(took, threadTime()-start)
+				s.correlator.Tick(epoch.Add(time.Duration(rounds)*10*time.Minute), s.emit)
+			}
+			slices.Sort(took)
+			b.ReportMetric(groups/took[len(took)/2].Seconds(), "events/cpu-s")
+			b.ReportMetric(float64(held)/groups, "B/window")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}

@@ -29,7 +29,7 @@ func (b *bound) holds(n number) bool { return b.compare.holds(n.compareTo(b.limi
 
 var correlationTypes = []CorrelationType{EventCount, ValueCount, Temporal, TemporalOrdered, ValueSum, ValueAvg, ValuePercentile, ValueMedian}
 
-// counts says that the type weighs values of a field.
+// needsField says that the type weighs values of a field.
 func (t CorrelationType) needsField() bool {
 	return t != EventCount && !t.isTemporal()
 }
@@ -191,16 +191,21 @@ func (c *rawCorrelation) check() error {
 		return fmt.Errorf("the correlation groups by more than %d fields", maxGroupBy)
 	case c.Timespan == 0:
 		return fmt.Errorf("the timespan is missing")
-	case len(c.bounds) == 0 && !c.Type.isTemporal():
-		return fmt.Errorf("the condition is missing")
 	case c.condition != "" && !c.Type.isTemporal():
 		return fmt.Errorf("a condition in words is for temporal correlations only")
+	case len(c.bounds) == 0 && !c.Type.isTemporal():
+		return fmt.Errorf("the condition is missing")
 	case len(c.fields) == 0 && c.Type.needsField():
 		return fmt.Errorf("the condition's field is missing")
 	case len(c.fields) > 0 && !c.Type.needsField():
 		return fmt.Errorf("a %s correlation counts no field", c.Type)
 	case len(c.fields) > 1 && c.Type != ValueCount:
 		return fmt.Errorf("a %s correlation weighs one field", c.Type)
+	}
+	for _, b := range c.bounds {
+		if (c.Type == EventCount || c.Type == ValueCount) && b.limit.f > maxWindowEvents {
+			return fmt.Errorf("counts above %d are not held", maxWindowEvents)
+		}
 	}
 	for i, name := range c.rules {
 		if slices.Contains(c.rules[:i], name) {
@@ -246,7 +251,7 @@ func (l *loader) refuseCorrelation(c *rawCorrelation, err error) {
 
 // resolve fills in the references. waits: one of them is not resolved yet.
 func (l *loader) resolve(c *rawCorrelation, resolved map[*Correlation]bool) (waits bool, err error) {
-	c.refs, c.names = c.refs[:0], c.rules
+	c.refs = c.refs[:0]
 	for _, key := range c.rules {
 		ref, found := l.find(key)
 		if !found {

@@ -58,7 +58,6 @@ type rawCorrelation struct {
 	*Correlation
 	rules     []string
 	aliasRefs map[string]map[string]string
-	condition string
 }
 
 // parseFile reads all documents of one file.

@@ -121,8 +121,8 @@ type Correlation struct {
 	fields     []string                     // of the condition
 	bounds     []bound
 	percentile float64
-	when       *expr // of a temporal correlation with a condition in words; tests are references
-	names      []string
+	when       *expr  // of a temporal correlation with a condition in words; tests are references
+	condition  string // of a temporal correlation, in words
 }
 
 // Refers lists the Keys of the rules and correlations that c refers to.
