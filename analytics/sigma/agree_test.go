@@ -120,3 +120,24 @@ func placeholderValues() map[string][]string {
 	}
 	return lists
 }
+
+// TestMatchAllocatesNothing: once a Matcher has seen records of their size.
+func TestMatchAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	records := corpusRecords(t)
+	m := sigma.Compile(allRules(t).Rules).NewMatcher()
+	hits := 0
+	all := func() {
+		for i := range records {
+			m.Match(&records[i], func(*sigma.Hit) { hits++ })
+		}
+	}
+	all()
+	// Go's regular expressions take their machines from a pool that garbage
+	// collection may empty.
+	if got := testing.AllocsPerRun(3, all) / float64(len(records)); got > 0.02 {
+		t.Errorf("%.3f allocations a record", got)
+	}
+}
