@@ -54,6 +54,11 @@ var rooms = map[string]room{
 	"simulator":            {nil, []string{"github.com/vmware/govmomi"}},
 	"cmd/vegress":          {[]string{"cmd/internal/app"}, std},
 	"cmd/internal/app":     {[]string{"*"}, []string{"*"}},
+
+	"analytics/sigma/source":   {[]string{"event"}, []string{"go.yaml.in/yaml/v3"}},
+	"analytics/sigma/ruletest": {[]string{"analytics/sigma/source", "event"}, []string{"go.yaml.in/yaml/v3"}},
+	"configs/rules":            {nil, std},
+	"configs/sigma":            {nil, std},
 }
 
 // TestArrows fails on any import that the house does not have: arrows point
