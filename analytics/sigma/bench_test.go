@@ -12,7 +12,7 @@ import (
 )
 
 // perEvent reports what one evaluates of records costs in CPU time of this
-// thread: the least and the median of as many passes as fit.
+// thread: the least and the median of b.N measurements, each of many passes.
 func perEvent(b *testing.B, engine *sigma.Engine, records []sigma.Record) {
 	b.Helper()
 	m := engine.NewMatcher()
@@ -29,13 +29,14 @@ func perEvent(b *testing.B, engine *sigma.Engine, records []sigma.Record) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var took []time.Duration
-	repeat := 1 + 3000/len(records) // a pass is long against the clock's steps
 	for b.Loop() {
-		start := threadTime()
-		for range repeat {
+		start, passes, spent := threadTime(), 0, time.Duration(0)
+		for spent < 200*time.Millisecond { // long against the clock's steps, 4 ms on some machines
 			pass()
+			passes++
+			spent = threadTime() - start
 		}
-		took = append(took, (threadTime()-start)/time.Duration(repeat))
+		took = append(took, spent/time.Duration(passes))
 	}
 	slices.Sort(took)
 	us := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(len(records)) }

@@ -3,6 +3,7 @@ package sigma
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
@@ -26,8 +27,8 @@ func foldRune(r rune) rune {
 // appendFold appends s to dst, folded. Bytes that are not UTF-8 stay.
 func appendFold(dst []byte, s string) []byte {
 	start := len(dst)
-	dst = append(dst, s...)
-	if done := foldASCII(dst[start:]); done < len(s) {
+	dst = slices.Grow(dst, len(s))[:start+len(s)]
+	if done := foldASCII(dst[start:], s); done < len(s) {
 		return appendFoldRunes(dst[:start+done], s[done:])
 	}
 	return dst
@@ -38,28 +39,30 @@ const (
 	highBits  = 0x80 * everyByte
 )
 
-// foldASCII folds text in its place up to the first byte that is not ASCII,
-// eight bytes at a time, and says how far it came.
-func foldASCII(text []byte) int {
+// foldASCII writes s to dst, folded, up to the first byte that is not ASCII or
+// a little before, eight bytes at a time, and says how far it came.
+func foldASCII(dst []byte, s string) int {
 	i := 0
-	for ; i+8 <= len(text); i += 8 {
-		word := binary.LittleEndian.Uint64(text[i:])
+	for ; i+8 <= len(s) && i+8 <= len(dst); i += 8 {
+		word := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
 		if word&highBits != 0 {
-			break
+			return i
 		}
 		fromA := word + (0x80-'A')*everyByte
 		aboveZ := word + (0x7F-'Z')*everyByte
 		word |= (fromA ^ aboveZ) & highBits >> 2
-		binary.LittleEndian.PutUint64(text[i:], word)
+		binary.LittleEndian.PutUint64(dst[i:], word)
 	}
-	for ; i < len(text); i++ {
-		c := text[i]
+	for ; i < len(s) && i < len(dst); i++ {
+		c := s[i]
 		if c >= utf8.RuneSelf {
 			return i
 		}
 		if 'A' <= c && c <= 'Z' {
-			text[i] = c + ('a' - 'A')
+			c += 'a' - 'A'
 		}
+		dst[i] = c
 	}
 	return i
 }

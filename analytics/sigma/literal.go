@@ -266,7 +266,7 @@ func (s *scanner) find(m *Matcher, text []byte) {
 		shift := s.long.shift
 		for i := 0; i+4 <= len(text); i++ {
 			gram := binary.LittleEndian.Uint32(text[i:])
-			if h := gram * gramFactor >> shift; filter[h/64]>>(h%64)&1 != 0 {
+			if h := gram * gramFactor >> (shift & 31); filter[h/64]>>(h%64)&1 != 0 {
 				s.long.check(m, text, i, gram, h)
 			}
 		}
@@ -275,7 +275,7 @@ func (s *scanner) find(m *Matcher, text []byte) {
 		shift := s.short.shift
 		for i := 0; i+2 <= len(text); i++ {
 			gram := uint32(text[i]) | uint32(text[i+1])<<8
-			if h := gram * gramFactor >> shift; filter[h/64]>>(h%64)&1 != 0 {
+			if h := gram * gramFactor >> (shift & 31); filter[h/64]>>(h%64)&1 != 0 {
 				s.short.check(m, text, i, gram, h)
 			}
 		}
