@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/vmware/govmomi/object"
@@ -33,12 +34,23 @@ type builder struct {
 // The release that the vCenter says it is.
 const vcenterVersion, vcenterBuild = "8.0.3", "24022515"
 
+// creating guards what vcsim's models have in common while one is created: it
+// adds to the evaluation licence, a variable of the package (govmomi
+// v0.56.0, simulator/license_manager.go).
+var creating sync.Mutex
+
+func create(m *simulator.Model) error {
+	creating.Lock()
+	defer creating.Unlock()
+	return m.Create()
+}
+
 func (e *Estate) build(ctx context.Context) error {
 	m := simulator.VPX()
 	m.Host, m.Machine = 0, 0
 	m.Cluster = len(e.Site.Clusters)
 	m.ClusterHost = (len(e.Site.Hosts) + m.Cluster - 1) / m.Cluster
-	if err := m.Create(); err != nil {
+	if err := create(m); err != nil {
 		return fmt.Errorf("create the model: %w", err)
 	}
 	e.model = m
