@@ -10,7 +10,8 @@ import (
 
 // parcel carries the events of one batch to the shards. Each shard handles
 // the events at its own indexes, in order; the last shard to finish gives the
-// parcel back for reuse.
+// parcel back for reuse. An event that several shards see is there twice: the
+// shard that handles it writes to it, while the others learn from the copy.
 type parcel struct {
 	events []event.Event
 	used   int
@@ -50,19 +51,30 @@ func (p *parcel) full() bool { return p.used >= maxParcel }
 // route gives the last event of the parcel to the shard of its entity. What
 // teaches something (context, in the sense of the house) goes to all shards.
 func (p *parcel) route() {
-	i := int32(p.used - 1)
+	i := p.used - 1
 	ev := &p.events[i]
 	var entity [128]byte
 	owner := shardOf(ev.AppendEntity(entity[:0]), len(p.mine))
-	p.mine[owner] = append(p.mine[owner], i)
+	p.mine[owner] = append(p.mine[owner], int32(i))
 	if len(p.mine) == 1 || !teaches(ev) {
 		return
 	}
+	lesson := int32(p.copy(i))
 	for s := range p.mine {
 		if s != owner {
-			p.mine[s] = append(p.mine[s], ^i)
+			p.mine[s] = append(p.mine[s], ^lesson)
 		}
 	}
+}
+
+// copy puts a copy of an event at the parcel's end, with lists of its own.
+func (p *parcel) copy(i int) (at int) {
+	c := p.next()
+	fields, answers := c.Fields, c.DNS.Answers
+	*c = p.events[i]
+	c.Fields = append(fields, c.Fields...)
+	c.DNS.Answers = append(answers, c.DNS.Answers...)
+	return p.used - 1
 }
 
 // shardOf is the shard that keeps the state of an entity, by its wire form:
