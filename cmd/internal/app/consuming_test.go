@@ -20,6 +20,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/forward"
 	"github.com/vegress/vegress/simulator"
 )
@@ -402,6 +403,7 @@ var prints = []struct{ in, out string }{
 	{"consumer info VEGRESS_FINDINGS soc", `Acknowledgment Floor: Consumer sequence: 10 `},
 	{"consumer ls", `soc`},
 	{"consumer rm", `^$`},
+	{"kv get vegress_state", `^\{"host":`},
 	{"kv get", `^\{"name":`},
 	{"kv ls", `(?m)^vc1\.[0-9a-f-]{36}$`},
 	{"context add", `Connection: OK`},
@@ -527,13 +529,22 @@ func (c *consumed) prepare() {
 		state, err := vms.Status(c.t.Context())
 		return err == nil && state.Values() > 0
 	})
+	c.contact(1)
+	paths, err := c.js.KeyValue(c.t.Context(), forward.StateBucket)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.eventually("the host's log path in its bucket", func() bool {
+		_, err := paths.Get(c.t.Context(), "host."+event.Slug(c.vm.Host))
+		return err == nil
+	})
 }
 
 // documented are the commands of the pages, for this service.
 func (c *consumed) documented(files ...string) (all []natsCommand) {
 	c.t.Helper()
 	here := strings.NewReplacer("nats://127.0.0.1:4222", c.server, "tls://vegress.example.com:4222", c.server,
-		"PASSWORD", "'"+secret+"'", "/etc/vegress/ca.pem", c.ca, "/backup/", c.t.TempDir()+"/")
+		"host.esx01_corp_local", "host."+event.Slug(c.vm.Host), "PASSWORD", "'"+secret+"'", "/etc/vegress/ca.pem", c.ca, "/backup/", c.t.TempDir()+"/")
 	for _, file := range files {
 		for _, command := range natsCommands(c.t, file) {
 			command.line = here.Replace(command.line)
