@@ -134,7 +134,9 @@ func natsHint(err error) string {
 		return "user and password are those of forward.users_file: --nats nats://NAME:PASSWORD@host:4222"
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		return "this server speaks no TLS: nats:// instead of tls://"
-	case strings.Contains(text, "certificate required"):
+	case strings.Contains(text, "certificate required"), strings.Contains(text, "closed by remote after tls handshake"):
+		// In TLS 1.3 a client learns of the refusal after its handshake, if the
+		// connection has not gone by then.
 		return "the server wants a certificate of the client (forward.tls.client_ca_file): show one with --cert-file and --key-file"
 	case errors.As(err, new(x509.UnknownAuthorityError)):
 		return "name the CA's certificate with --ca-file"
