@@ -259,8 +259,8 @@ func TestUplinkOutage(t *testing.T) {
 // TestUplinkLongOutage is TestUplinkOutage with the window for duplicates that
 // an installation has, two minutes, and outages on both sides of it.
 func TestUplinkLongOutage(t *testing.T) {
-	if os.Getenv("VEGRESS_LONG") == "" {
-		t.Skip("takes four minutes: set VEGRESS_LONG=1 to run it")
+	if os.Getenv("VEGRESS_TEST_LONG") == "" {
+		t.Skip("takes four minutes: set VEGRESS_TEST_LONG=1 to run it")
 	}
 	for _, o := range []outage{
 		{name: "10s", lasts: 10 * time.Second, pulse: minutes},
