@@ -139,8 +139,10 @@ func (l *look) endpoint(e *event.Endpoint, host *event.Host) {
 	}
 	switch {
 	case l.vm != nil:
-		l.vm = l.asOf(l.vm)
 		e.Context.VM, e.Context.Via = &l.vm.VM, l.via
+		if l.late() { // apart, so that a VM is not touched else: at 40,000 it is in no cache
+			e.Context.VM = &l.asOf(l.vm).VM
+		}
 		if len(l.inv.sources) > 1 { // with one, it is the worst, and the VM need not be touched
 			fresh = l.vm.src.fresh.Load()
 		}
