@@ -487,8 +487,11 @@ func namedPeer(text string, ev *event.Event) {
 	}
 	for i := range peerNouns {
 		n := &peerNouns[i]
+		if !strings.Contains(text, n.mark) { // which most lines do not, and is found out faster
+			continue
+		}
 		at := strings.LastIndex(text, n.mark)
-		if at < 0 || !strings.HasSuffix(text[:at], n.before) || !connects && !containsAny(text, failures[:]) {
+		if !strings.HasSuffix(text[:at], n.before) || !connects && !containsAny(text, failures[:]) {
 			continue
 		}
 		if nameAfter(text[at+len(n.mark):], &ev.Dst) {
