@@ -328,6 +328,9 @@ func (f *Flows) stories(all []Story, reports [][]report) {
 				a.bytesOut += r.bytes
 			}
 		}
+		if a.records == 0 {
+			continue
+		}
 		s.Records, s.BytesOut, s.First, s.Last = a.records, a.bytesOut, a.first, a.last
 		f.truth.Stories = append(f.truth.Stories, s)
 	}

@@ -9,6 +9,7 @@ import (
 // flow is what the distributed firewall says about one connection at a vNIC.
 type flow struct {
 	vif      string // the last eight digits are the filter id
+	nic      string // filter by world id instead, as it is without NSX's ids; empty: by vif
 	src, dst netip.AddrPort
 	inbound  bool
 	proto    string // "TCP", "UDP"
@@ -79,6 +80,9 @@ func (f *flow) atGateway() message {
 const edgeElement = `[nsx@6876 comp="nsx-edge" subcomp="datapathd.firewallpkt" level="INFO"]`
 
 func (f *flow) filter() string {
+	if f.nic != "" {
+		return f.nic
+	}
 	if len(f.vif) < 8 {
 		return "50047"
 	}

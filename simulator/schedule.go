@@ -50,6 +50,7 @@ func (s *Site) Traffic() *Traffic {
 	sc.stories()
 	sc.unloggedStory()
 	sc.apiUse()
+	sc.movedStory()
 	sc.marks()
 	slices.SortStableFunc(sc.entries, func(a, b entry) int { return a.at.Compare(b.at) })
 	return &Traffic{

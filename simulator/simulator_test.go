@@ -53,4 +53,5 @@ func Example() {
 	// stolen-account vpxd.new_triple
 	// guest-program vpxd.guest_ops
 	// bulk-power-off vpxd.bulk
+	// vmotion egress.unjustified
 }

@@ -102,6 +102,7 @@ const (
 	partTwin      part = "twin"
 	partTwinClone part = "twin's clone"
 	partUnlogged  part = "unlogged"
+	partMoved     part = "moved"
 )
 
 // actor is a VM of the plan with a name of its own.
@@ -129,6 +130,7 @@ func actors() []actor {
 		{partJump, "jump01", "admin", "Infrastructure", "Infrastructure", "Admins' jump host", "platform"},
 		{partResolver, "dns01", "", "Infrastructure", "Infrastructure", "Resolver", "platform"},
 		{partUnlogged, "hr-app03", "", "Applications", "Production", "HR application server", "hr"},
+		{partMoved, "ci-runner05", "", "Lab", "Lab", "Container host of the build service", "build"},
 	}
 }
 
@@ -149,6 +151,7 @@ func NewSite(o Options) (*Site, error) {
 	}
 	s.placeTwins()
 	s.placeUnlogged()
+	s.cast[partMoved].put(s.Hosts[movedFrom])
 	return s, nil
 }
 

@@ -20,7 +20,7 @@ func TestDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := last.Summary
-	if s.Stories.Expected != 17 || s.Stories.Found != 17 || len(s.Stories.Missed)+len(s.Stories.False) != 0 {
+	if s.Stories.Expected != 18 || s.Stories.Found != 18 || len(s.Stories.Missed)+len(s.Stories.False) != 0 {
 		t.Errorf("stories: %+v", s.Stories)
 	}
 	if s.Sent == 0 || s.Received != s.Sent || s.Received != s.Forwarded+s.Joined+s.Deduplicated+sum(s.Dropped) || s.Joined == 0 {
@@ -61,7 +61,8 @@ func demoAtPace(t *testing.T, args ...string) outcome {
 	panic("unreachable")
 }
 
-// toldOnce: what lines and flows both tell of counts once. The last revision
+// toldOnce: what lines and flows both tell of counts once; of the story of a
+// vMotion only lines tell. The last revision
 // may wait up to half an hour for its time.
 func toldOnce(t *testing.T, lines []string) {
 	t.Helper()
@@ -83,7 +84,7 @@ func toldOnce(t *testing.T, lines []string) {
 			}
 			share := float64(f.BytesOut) / float64(story.BytesOut)
 			connections := float64(f.Connections) / float64(story.Records/2)
-			if share > 1 || share < least || connections > 1 || connections < least || f.Count <= int64(story.Records) {
+			if share > 1 || share < least || connections > 1 || connections < least || f.Count <= int64(story.Records) && story.ID != "vmotion" {
 				t.Errorf("%s: %d bytes in %d connections by %d events, want %d in %d by more than %d",
 					story.ID, f.BytesOut, f.Connections, f.Count, story.BytesOut, story.Records/2, story.Records)
 			}
