@@ -54,8 +54,9 @@ Read each proposal before you paste it: regular is not the same as allowed.`,
 				return usage(err)
 			}
 			s := newSurveyor(std.Err, taken)
-			err = s.files(cmd.Context(), std.In, args)
-			if len(args) == 0 {
+			if len(args) > 0 {
+				err = s.files(cmd.Context(), std.In, args)
+			} else {
 				err = s.stored(cmd.Context(), std, &flags, time.Now().Add(-time.Duration(since)))
 			}
 			if err != nil {
@@ -199,10 +200,15 @@ func (s *surveyor) history(ctx context.Context, nc *nats.Conn, o forward.FollowO
 
 // files reads events and findings, a line of JSON each.
 func (s *surveyor) files(ctx context.Context, stdin io.Reader, names []string) error {
-	if len(names) == 0 {
-		return nil
+	err := s.eachFile(ctx, stdin, names)
+	s.done()
+	if err == nil && s.survey.Unread > 0 && s.survey.Unread == s.events {
+		return fmt.Errorf("read %s: none of the %d lines is an event or a finding; name files of what vegress replay writes", strings.Join(names, ", "), s.events)
 	}
-	defer s.done()
+	return err
+}
+
+func (s *surveyor) eachFile(ctx context.Context, stdin io.Reader, names []string) error {
 	for _, name := range names {
 		in, _, err := openInput(ctx, stdin, name)
 		if err != nil {
@@ -236,6 +242,9 @@ func (s *surveyor) lines(ctx context.Context, in io.Reader) error {
 		}
 	}
 	for scanner.Scan() && ctx.Err() == nil {
+		if len(scanner.Bytes()) == 0 {
+			continue
+		}
 		text = append(append(text, scanner.Bytes()...), '\n')
 		if n++; n == atOnceLines {
 			send()
@@ -247,6 +256,7 @@ func (s *surveyor) lines(ctx context.Context, in io.Reader) error {
 
 // Marks of the lines that are worth reading as JSON; most are not.
 var (
+	markEvent       = []byte(`{"class_uid":`) // as every event and finding begins
 	markFinding     = []byte(`"class_uid":2004`)
 	markUnjustified = []byte(`"verdict":"unjustified"`)
 	markUnknown     = []byte(`"verdict":"unknown"`)
@@ -255,6 +265,10 @@ var (
 // line reads one line; it is called by several goroutines.
 func (s *surveyor) line(line []byte, found *[]event.Event) {
 	switch {
+	case !bytes.HasPrefix(line, markEvent):
+		s.mu.Lock()
+		s.survey.Unread++
+		s.mu.Unlock()
 	case bytes.Contains(line[:min(len(line), 64)], markFinding):
 		f, err := event.ParseFinding(line)
 		s.mu.Lock()

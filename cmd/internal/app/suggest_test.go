@@ -140,11 +140,15 @@ func TestSuggestUsage(t *testing.T) {
 			t.Errorf("%v: exit code %d: %s", args, got.code, got.err)
 		}
 	}
+	lines := write(t, "host.log", "<14>2026-03-03T20:00:00Z esx01 Hostd: nothing that replay wrote\n")
+	if got := command(t, "suggest", lines); got.code != exitFailed || !strings.Contains(got.err, "none of the 1 lines is an event") {
+		t.Errorf("a log: exit code %d: %s%s", got.code, got.err, got.out)
+	}
 	if got := command(t, "suggest", "/nowhere"); got.code != exitFailed {
 		t.Errorf("exit code %d: %s", got.code, got.err)
 	}
-	odd := write(t, "odd.ndjson", "no JSON\n{\"class_uid\":2004,\n{\"verdict\":\"unjustified\"\n\n")
-	if got := command(t, "suggest", odd); got.code != exitOK || !strings.Contains(got.out, "2 records could not be read") {
+	odd := write(t, "odd.ndjson", "no JSON\n{\"class_uid\":2004,\n{\"class_uid\":4001,\"verdict\":\"unjustified\"\n{\"class_uid\":0}\n\n")
+	if got := command(t, "suggest", odd); got.code != exitOK || !strings.Contains(got.out, "3 records could not be read") {
 		t.Errorf("exit code %d: %s%s", got.code, got.out, got.err)
 	}
 }
