@@ -45,8 +45,16 @@ func (p *Parser) Parse(raw string, m *Message) {
 // bom is the byte order mark that RFC 5424 puts before a text in UTF-8.
 const bom = "\xef\xbb\xbf"
 
-// finish looks at the text that the header left.
+// maxName bounds Host and App, which others keep, in bytes: the HOSTNAME of
+// RFC 5424 section 6. What is longer is cut, and whole in Raw.
+const maxName = 255
+
+// finish looks at what the header left.
 func finish(m *Message) {
+	if len(m.Host) > maxName || len(m.App) > maxName {
+		m.Host, m.App = m.Host[:min(len(m.Host), maxName)], m.App[:min(len(m.App), maxName)]
+		m.flaw(BadHeader)
+	}
 	m.Text = strings.TrimPrefix(m.Text, bom)
 	if m.Malformed == WellFormed {
 		switch {

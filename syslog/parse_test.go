@@ -233,6 +233,24 @@ func TestParseLocation(t *testing.T) {
 	}
 }
 
+// What is kept of a sender is bounded, whatever it calls itself.
+func TestParseBoundsNames(t *testing.T) {
+	long := strings.Repeat("n", 300)
+	for name, raw := range map[string]string{
+		"host":        "<14>2026-03-01T10:00:00.000Z " + long + " Hostd: info hostd[1] text",
+		"program":     "<14>2026-03-01T10:00:00.000Z esx-1 " + long + ": text",
+		"RFC 5424":    "<14>1 2026-03-01T10:00:00.000Z " + long + " " + long + " - - - text",
+		"JSON object": `{"timestamp":"2026-03-01T10:00:00Z","host":"` + long + `","program":"` + long + `","message":"text"}`,
+	} {
+		var m syslog.Message
+		var p syslog.Parser
+		p.Parse(raw, &m)
+		if len(m.Host) > 255 || len(m.App) > 255 || len(m.Host)+len(m.App) < 255 || m.Malformed != syslog.BadHeader || m.Raw != raw {
+			t.Errorf("%s: a host of %d bytes, a program of %d, %q, raw of %d", name, len(m.Host), len(m.App), m.Malformed, len(m.Raw))
+		}
+	}
+}
+
 func TestParseKeepsTheCallers(t *testing.T) {
 	m := syslog.Message{Received: reference, Ordinal: 7, Truncated: true, Partial: true, Host: "old"}
 	(&syslog.Parser{}).Parse("x", &m)

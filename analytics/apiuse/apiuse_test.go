@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -534,6 +535,29 @@ func TestBounds(t *testing.T) {
 		t.Error("the event was changed")
 	}
 	e.line(said("8:03", "VmRemovedEvent", "CORP\\"+long, "Removed db01 on esx01 from DC"))
+}
+
+// TestKeepsShortNames: however long the ids that a sender makes up, what is
+// kept of each is bounded.
+func TestKeepsShortNames(t *testing.T) {
+	e := newEstate(t, options())
+	before := heap()
+	for i := range 2000 {
+		long := fmt.Sprintf("%06d%s", i, strings.Repeat("-x", 10_000))
+		e.line(call("8:01", long, "vm-33", "vim.PerformanceManager.queryStats", long))
+	}
+	if grown := heap() - before; grown > 16<<20 {
+		t.Errorf("%d MiB are kept of 2,000 calls", grown>>20)
+	}
+	runtime.KeepAlive(e)
+}
+
+// heap is how much memory is in use, in bytes.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // TestCorpus: what honest public records raise is what their (anonymised)

@@ -105,15 +105,16 @@ func newSessions() sessions {
 	}
 }
 
+// field is bounded, since it may be kept.
 func field(ev *event.Event, name event.FieldID) string {
 	f, _ := ev.Field(name)
-	return f.Value
+	return bound(f.Value)
 }
 
 // sessionID is how the machine names the session. hostd cuts it to eight
 // digits in most of its lines.
 func sessionID(ev *event.Event) string {
-	s := cmp.Or(ev.Session, field(ev, fieldSID))
+	s := cmp.Or(bound(ev.Session), field(ev, fieldSID))
 	if ev.LogName == "hostd" && len(s) > 8 {
 		return s[:8]
 	}

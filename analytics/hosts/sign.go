@@ -126,6 +126,10 @@ func signOfVCenter(ev *event.Event) SignKind {
 // no line of what is read here.
 const maxSignRaw = 16 << 10
 
+// maxName bounds the name of a machine that vCenter reports of, in bytes; those
+// that report themselves are bounded with their record's header.
+const maxName = 255
+
 // readSign makes the sign of that kind of ev, and false when ev says not enough.
 func readSign(kind SignKind, ev *event.Event) (Sign, bool) {
 	if len(ev.Raw) > maxSignRaw {
@@ -135,7 +139,8 @@ func readSign(kind SignKind, ev *event.Event) (Sign, bool) {
 	if host := ev.Device.Host; host == nil || !host.IsVCenter {
 		s.Key = keyOf(host, ev.Device.Hostname, "")
 	} else if about, ok := ev.Field(fieldHost); ok && about.Value != "" {
-		s.Name, s.Key = about.Value, keyOf(nil, about.Value, "")
+		s.Name = about.Value[:min(len(about.Value), maxName)]
+		s.Key = keyOf(nil, s.Name, "")
 	} else {
 		return Sign{}, false
 	}
