@@ -47,6 +47,7 @@ var rooms = map[string]room{
 	"analytics/apiuse":     {[]string{"analytics", "event"}, std},
 	"analytics/hosts":      {[]string{"analytics", "event"}, std},
 	"analytics/sigma":      {[]string{"event"}, []string{"go.yaml.in/yaml/v3"}},
+	"analytics/endpoint":   {[]string{"event"}, []string{"github.com/tidwall/gjson"}},
 	"forward/broker":       {nil, []string{"github.com/nats-io/nats-server/v2", "golang.org/x/sys", "go.yaml.in/yaml/v3", "golang.org/x/crypto"}},
 	"forward":              {[]string{"event", "forward/broker"}, []string{"github.com/nats-io/nats.go", "github.com/klauspost/compress"}},
 	"configs":              {[]string{"syslog/server", "vsphere/session", "vsphere/inventory", "analytics/apiuse", "analytics/egress", "analytics/evidence", "analytics/hosts", "analytics/webservice", "forward", "forward/broker"}, []string{"github.com/spf13/viper", "github.com/go-viper/mapstructure/v2", "go.yaml.in/yaml/v3"}},
@@ -55,10 +56,14 @@ var rooms = map[string]room{
 	"cmd/vegress":          {[]string{"cmd/internal/app"}, std},
 	"cmd/internal/app":     {[]string{"*"}, []string{"*"}},
 
-	"analytics/sigma/source":   {[]string{"event"}, []string{"go.yaml.in/yaml/v3"}},
-	"analytics/sigma/ruletest": {[]string{"analytics/sigma/source", "event"}, []string{"go.yaml.in/yaml/v3"}},
-	"configs/rules":            {nil, std},
-	"configs/sigma":            {nil, std},
+	"analytics/sigma/source":     {[]string{"event"}, []string{"go.yaml.in/yaml/v3"}},
+	"analytics/sigma/ruletest":   {[]string{"analytics/sigma/source", "event"}, []string{"go.yaml.in/yaml/v3"}},
+	"analytics/endpoint/windows": {[]string{"analytics/endpoint", "event"}, []string{"github.com/tidwall/gjson"}},
+	"analytics/endpoint/linux":   {[]string{"analytics/endpoint", "event"}, []string{"github.com/tidwall/gjson"}},
+	"analytics/endpoint/macos":   {[]string{"analytics/endpoint", "event"}, []string{"github.com/tidwall/gjson"}},
+	"analytics/endpoint/network": {[]string{"analytics/endpoint", "event"}, []string{"github.com/tidwall/gjson", "github.com/gopacket/gopacket"}},
+	"configs/rules":              {nil, std},
+	"configs/sigma":              {nil, std},
 }
 
 // TestArrows fails on any import that the house does not have: arrows point
