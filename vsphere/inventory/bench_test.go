@@ -63,12 +63,14 @@ func BenchmarkEnrich(b *testing.B) {
 }
 
 // BenchmarkSync is a first read, from updates as they come out of the XML
-// decoder to the published index. heap-B/VM is what stays in memory.
+// decoder to the published index. heap-B/VM is what stays in memory, and
+// index-B/VM what of it the index takes, for so many keys.
 func BenchmarkSync(b *testing.B) {
 	for _, n := range sizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			var heap uint64
+			var keys, index int
 			for b.Loop() {
 				b.StopTimer()
 				inv, _ := synthetic(b)
@@ -76,10 +78,13 @@ func BenchmarkSync(b *testing.B) {
 				b.StartTimer()
 				inventory.Sync(inv, ups)
 				b.StopTimer()
+				keys, index = inventory.IndexSize(inv)
 				heap = heapOf(&inv, n)
 				b.StartTimer()
 			}
 			b.ReportMetric(float64(heap)/float64(n), "heap-B/VM")
+			b.ReportMetric(float64(index)/float64(n), "index-B/VM")
+			b.ReportMetric(float64(keys)/float64(n), "keys/VM")
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(n*b.N), "us/VM")
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
+	"unsafe"
 
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -59,6 +60,23 @@ func SetVCenterIPs(inv *Inventory, ips ...netip.Addr) {
 func Tick(inv *Inventory) {
 	inv.refresh(inv.now())
 	inv.prune(inv.now())
+}
+
+// IndexSize gives the keys of inv's index, and the bytes that they take:
+// buckets, filter, entries and claims, without the VMs that they lead to.
+func IndexSize(inv *Inventory) (keys, bytes int) {
+	t := inv.index.table.Load()
+	bytes = 8 * (len(t.buckets) + len(t.filter))
+	for i := range t.buckets {
+		for e := t.buckets[i].Load(); e != nil; e = e.next {
+			keys++
+			bytes += int(unsafe.Sizeof(*e))
+			if e.many != nil {
+				bytes += int(unsafe.Sizeof(*e.many)) + cap(e.many.claims)*int(unsafe.Sizeof(claim{})) + 8*cap(e.many.all)
+			}
+		}
+	}
+	return keys, bytes
 }
 
 // Glob is the matcher of role patterns.
