@@ -48,6 +48,7 @@ func (l LogSource) Covers(other LogSource) bool {
 		(l.Service == "" || l.Service == other.Service)
 }
 
+// String names all three, for messages.
 func (l LogSource) String() string {
 	return fmt.Sprintf("product=%q category=%q service=%q", l.Product, l.Category, l.Service)
 }
@@ -155,6 +156,7 @@ type Refusal struct {
 	Reason string `json:"reason"`
 }
 
+// Error is the refusal in one line, with its place.
 func (r Refusal) Error() string {
 	if r.ID == "" {
 		return fmt.Sprintf("%s:%d: %s", r.File, r.Line, r.Reason)
