@@ -46,8 +46,9 @@ func ParseEntity(s string) Entity {
 // Entity is who acts in e. For network, HTTP, DNS and SSH activity that is
 // the source: its VM, else its host, else its address (without a zone); when
 // the source is not known, or is the machine that reports, then that machine.
-// For all other classes it is the machine that reports. It allocates only
-// where a host is not in the inventory.
+// For all other classes it is the machine that reports: its VM, where Src is
+// that machine itself, as a sensor in a guest has it. It allocates only where a
+// host is not in the inventory.
 func (e *Event) Entity() Entity { return e.actor().entity() }
 
 // AppendEntity appends the wire form of e's Entity to dst, as Entity.String
@@ -83,6 +84,9 @@ func (a actor) append(dst []byte) []byte {
 func (e *Event) actor() actor {
 	switch e.Class {
 	case NetworkActivity, HTTPActivity, DNSActivity, SSHActivity:
+		return e.source()
+	}
+	if e.Device.Host == nil && e.Device.is(&e.Src) {
 		return e.source()
 	}
 	return e.Device.actor()

@@ -18,11 +18,18 @@ func TestEntity(t *testing.T) {
 	ofVM, ofHost := guest, guest
 	ofVM.Context.VM = &event.VM{Key: "vm:vc1/5012"}
 	ofHost.Context.Host = &event.Host{Name: "ESX02"}
+	sensor := event.Device{Hostname: "WEB07"}
+	itself := event.Endpoint{Hostname: "web07"}
+	itselfVM := itself
+	itselfVM.Context = ofVM.Context
 	tests := []struct {
 		name string
 		ev   event.Event
 		want string
 	}{
+		{"a guest's process", event.Event{Class: event.ProcessActivity, Device: sensor, Src: itselfVM}, "vm:vc1/5012"},
+		{"a process of no VM", event.Event{Class: event.ProcessActivity, Device: sensor, Src: itself}, "host:web07"},
+		{"a guest's connection", event.Event{Class: event.NetworkActivity, Device: sensor, Src: itselfVM}, "vm:vc1/5012"},
 		{"vm", event.Event{Class: event.NetworkActivity, Device: device, Src: ofVM}, "vm:vc1/5012"},
 		{"host", event.Event{Class: event.HTTPActivity, Device: device, Src: ofHost}, "host:esx02"},
 		{"address", event.Event{Class: event.DNSActivity, Device: device, Src: guest}, "addr:10.1.2.3"},

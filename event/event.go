@@ -142,6 +142,9 @@ type Event struct {
 	Device  Device  // who reported it
 	Receipt Receipt // how it came in
 
+	// Src and Dst are the ends of a connection. Src of what a sensor in a guest
+	// tells of its own machine (a process, a file) is that machine, too, so that
+	// the inventory finds its VM.
 	Src, Dst  Endpoint
 	Direction Direction
 	Protocol  uint8 // IANA number; 0: not known
