@@ -21,6 +21,7 @@ import (
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/evidence"
 	"github.com/vegress/vegress/analytics/hosts"
+	"github.com/vegress/vegress/analytics/sigma/stream"
 	"github.com/vegress/vegress/analytics/webservice"
 	"github.com/vegress/vegress/forward"
 	"github.com/vegress/vegress/forward/broker"
@@ -47,6 +48,7 @@ type Config struct {
 	Evidence  evidence.Options   `mapstructure:"evidence"`
 	APIUse    apiuse.Options     `mapstructure:"apiuse"`
 	Hosts     hosts.Options      `mapstructure:"hosts"`
+	Rules     stream.Options     `mapstructure:"rules"`
 
 	Forward Forward `mapstructure:"forward"`
 	Log     Log     `mapstructure:"log"`

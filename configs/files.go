@@ -15,7 +15,7 @@ import (
 )
 
 // CheckFiles reads the files that the configuration names: certificates and
-// keys, passwords, users, catalogues. Most faults are of a file that cannot be
+// keys, passwords, users, catalogues, rules. Most faults are of a file that cannot be
 // read or used; warnings are of what works at now, and is not as it should be.
 func (c *Config) CheckFiles(now time.Time) Faults {
 	l, f := c.Listen.Syslog.TLS, c.Forward.Broker.TLS
@@ -34,6 +34,10 @@ func (c *Config) CheckFiles(now time.Time) Faults {
 		if _, err := webservice.Load(embed.FS{}, webservice.Options{Paths: []string{path}}); err != nil {
 			all = append(all, unusable("catalogue.paths", err.Error()))
 		}
+	}
+	for _, wrong := range faults(c.Rules.CheckFiles()) {
+		wrong.Unreadable = true
+		all = append(all, wrong)
 	}
 	return c.from.place(all)
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/go-viper/mapstructure/v2"
 
 	"github.com/vegress/vegress/analytics/egress"
-	"github.com/vegress/vegress/vsphere/inventory"
 )
 
 // sizeHook lets sizes be written with units wherever a whole number of bytes
@@ -88,10 +87,7 @@ var invalidKeys = regexp.MustCompile(`^has invalid keys: (.+)$`)
 // unknown are faults of keys below one.
 func unknown(below string, names []string) (all Faults) {
 	known := keys()
-	for list, of := range map[string]reflect.Type{
-		"vcenters": reflect.TypeFor[inventory.VCenter](), "roles": reflect.TypeFor[inventory.Role](),
-		"justifications": reflect.TypeFor[egress.Justification](),
-	} {
+	for list, of := range objects {
 		if strings.HasPrefix(below, list+"[") {
 			known = keysOf(of, "")
 		}

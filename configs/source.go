@@ -14,6 +14,11 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/vegress/vegress/analytics/egress"
+	"github.com/vegress/vegress/analytics/sigma"
+	"github.com/vegress/vegress/analytics/sigma/stream"
+	"github.com/vegress/vegress/vsphere/inventory"
 )
 
 // source is where the values of a Config come from: what a fault names.
@@ -244,8 +249,14 @@ func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
 	}
 }
 
-// fromFile are the lists of objects: no environment variable can hold one.
-var fromFile = []string{"vcenters", "roles", "justifications"}
+// objects are the lists of objects, by their keys, and what each has in it: no
+// environment variable can hold one.
+var objects = map[string]reflect.Type{
+	"vcenters": reflect.TypeFor[inventory.VCenter](), "roles": reflect.TypeFor[inventory.Role](),
+	"justifications":  reflect.TypeFor[egress.Justification](),
+	"rules.overrides": reflect.TypeFor[sigma.Override](), "rules.placeholders": reflect.TypeFor[stream.Placeholder](),
+	"rules.taxonomies": reflect.TypeFor[stream.Taxonomy](),
+}
 
 // envName is the environment variable of a key.
 func envName(key string) string {
@@ -260,7 +271,7 @@ var noKey = regexp.MustCompile(`^VEGRESS_(VCENTER_.*_PASSWORD|CORPUS|OCSF|TEST_.
 func strangers(environment []string) (all Faults) {
 	var known []string
 	for _, k := range keys() {
-		if !slices.Contains(fromFile, k) {
+		if objects[k] == nil {
 			known = append(known, envName(k))
 		}
 	}
@@ -270,7 +281,7 @@ func strangers(environment []string) (all Faults) {
 			continue
 		}
 		f := Fault{File: name, Reason: "this environment variable sets nothing" + DidYouMean(name, known)}
-		for _, k := range fromFile {
+		for k := range objects {
 			if name == envName(k) {
 				f.Key, f.Reason = k, "can only be set in a configuration file"
 			}

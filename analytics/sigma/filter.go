@@ -48,17 +48,17 @@ func (r *Rule) exclude(e *expr, title string) {
 // Override changes the rules it matches. A rule matches when one of IDs, Tags
 // or Paths does.
 type Override struct {
-	IDs   []string // ids or names
-	Tags  []string // patterns of path.Match: "attack.t1059*"
-	Paths []string // patterns of path.Match for the file or one of its folders: "rules/deprecated"
+	IDs   []string `mapstructure:"ids"`   // ids or names
+	Tags  []string `mapstructure:"tags"`  // patterns of path.Match: "attack.t1059*"
+	Paths []string `mapstructure:"paths"` // patterns of path.Match for the file or one of its folders: "rules/deprecated"
 
-	Disable bool   // the rule is left out
-	Enable  bool   // an earlier Disable does not count
-	Level   string // replaces the rule's level
+	Disable bool   `mapstructure:"disable"` // the rule is left out
+	Enable  bool   `mapstructure:"enable"`  // an earlier Disable does not count
+	Level   string `mapstructure:"level"`   // replaces the rule's level
 
 	// Exclude is extra exclusions, each one search in YAML, such as
 	// "{Image|endswith: '\\backup.exe', User: svc}"; any of them suffices.
-	Exclude []string
+	Exclude []string `mapstructure:"exclude"`
 }
 
 func (o *Override) matches(m *Meta) bool {

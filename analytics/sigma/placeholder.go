@@ -49,7 +49,7 @@ func (d *document) expandText(text string) ([]string, error) {
 		}
 		add(text[:at])
 		name, rest, found := strings.Cut(text[at+1:], "%")
-		if !found || !isPlaceholder(name) {
+		if !found || !IsPlaceholder(name) {
 			add("%")
 			text = text[at+1:]
 			continue
@@ -67,7 +67,8 @@ func (d *document) expandText(text string) ([]string, error) {
 	return texts, nil
 }
 
-func isPlaceholder(name string) bool {
+// IsPlaceholder says that a name can stand between the percent signs of expand.
+func IsPlaceholder(name string) bool {
 	for i := range len(name) {
 		c := name[i]
 		if c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {

@@ -9,6 +9,7 @@ import (
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/evidence"
 	"github.com/vegress/vegress/analytics/hosts"
+	"github.com/vegress/vegress/analytics/sigma/stream"
 	"github.com/vegress/vegress/analytics/webservice"
 	"github.com/vegress/vegress/configs"
 	"github.com/vegress/vegress/configs/catalogue"
@@ -23,6 +24,7 @@ type policy struct {
 	hosts     hosts.Options
 	catalogue *webservice.Catalogue
 	roles     []inventory.Role
+	rules     *stream.Set
 }
 
 // compile makes the policy of a configuration; all that can fail does so here.
@@ -42,7 +44,11 @@ func compile(c *configs.Config) (*policy, error) {
 	if wrong := unlisted(c, services); len(wrong) > 0 {
 		return nil, wrong
 	}
-	return &policy{egress: judge, apiuse: api, evidence: c.Evidence, hosts: c.Hosts, catalogue: services, roles: c.Roles}, nil
+	set, err := loadRules(c.Rules)
+	if err != nil {
+		return nil, fmt.Errorf("load the rules: %w", err)
+	}
+	return &policy{rules: set, egress: judge, apiuse: api, evidence: c.Evidence, hosts: c.Hosts, catalogue: services, roles: c.Roles}, nil
 }
 
 // unlisted finds destinations that are a category or a service which the
