@@ -84,7 +84,7 @@ const (
 type Ledger struct {
 	opts      LedgerOptions
 	analytics map[string]*account
-	order     []*account
+	order     atomic.Pointer[[]*account] // replaced when one more comes: Stats reads it
 
 	cases    map[Key]*Case
 	ofEntity map[event.Entity]int          // how many of cases
@@ -97,6 +97,8 @@ type Ledger struct {
 // account is one analytic and what happened to its findings.
 type account struct {
 	event.Analytic
+	uid string // of it, for Stats
+
 	opened, updated, closed, evicted, open atomic.Int64
 }
 
@@ -125,6 +127,28 @@ type Sighting struct {
 	// Absent: Event is no record but stands for what did not come. Its UID
 	// names the occasion.
 	Absent bool
+	// Earlier are events that only together with Event are a reason, oldest
+	// first; More is how many others there are, which are not at hand, and
+	// Until when the last of all was, where Event does not say so.
+	Earlier []*event.Event
+	More    int64
+	Until   time.Time
+}
+
+// first is the event that opens a finding.
+func (s *Sighting) first() *event.Event {
+	if len(s.Earlier) > 0 {
+		return s.Earlier[0]
+	}
+	return s.Event
+}
+
+// at is when the sighting is complete.
+func (s *Sighting) at() time.Time {
+	if s.Until.After(s.Event.Time) {
+		return s.Until
+	}
+	return s.Event.Time
 }
 
 // Part is what an event adds to what others told of the same connection.
@@ -177,12 +201,24 @@ func NewLedger(opts LedgerOptions, analytics ...event.Analytic) *Ledger {
 		ring := &l.quiet[i]
 		ring.newer, ring.older = ring, ring
 	}
+	l.order.Store(new([]*account))
 	for _, a := range analytics {
-		acc := &account{Analytic: a}
-		l.analytics[a.UID] = acc
-		l.order = append(l.order, acc)
+		l.Admit(a)
 	}
 	return l
+}
+
+// Admit lets the Ledger keep findings of one more analytic. One that it knows
+// by its UID it knows by the new words from now on.
+func (l *Ledger) Admit(a event.Analytic) {
+	if known := l.analytics[a.UID]; known != nil {
+		known.Analytic = a
+		return
+	}
+	acc := &account{Analytic: a, uid: a.UID}
+	l.analytics[a.UID] = acc
+	order := append(slices.Clone(*l.order.Load()), acc)
+	l.order.Store(&order)
 }
 
 // SetQuietClose changes how long findings stay open; it holds for open ones
@@ -234,12 +270,9 @@ func (l *Ledger) insert(c *Case) *Case {
 func (l *Ledger) Add(c *Case, s Sighting, report func(*event.Finding)) {
 	opening := c.finding.Count == 0
 	if opening {
-		l.open(c, s.Event)
+		l.open(c, s.first())
 	}
-	c.count(s.Event, s.part())
-	if !s.Absent {
-		c.cite(s.Event)
-	}
+	c.sum(&s)
 	news := s.Notes &^ c.notes
 	c.notes |= s.Notes
 	rises := s.Severity > c.finding.Severity
@@ -254,16 +287,32 @@ func (l *Ledger) Add(c *Case, s Sighting, report func(*event.Finding)) {
 	if opening {
 		c.finding.Activity = event.FindingCreate
 		c.account.opened.Add(1)
-		l.revise(c, s.Event.Time, report)
+		l.revise(c, s.at(), report)
 		return
 	}
 	l.update(c, &s, rises, report)
 }
 
+// sum adds all that s brings to the finding.
+func (c *Case) sum(s *Sighting) {
+	for _, ev := range s.Earlier {
+		c.count(ev, Part{})
+		c.cite(ev)
+	}
+	c.finding.Count = AddCount(c.finding.Count, s.More)
+	c.count(s.Event, s.part())
+	if !s.Absent {
+		c.cite(s.Event)
+	}
+	if s.Until.After(c.finding.LastSeen) {
+		c.finding.LastSeen = s.Until
+	}
+}
+
 // update reports c if a revision is due, or sees to it that it will be.
 func (l *Ledger) update(c *Case, s *Sighting, rises bool, report func(*event.Finding)) {
 	f := &c.finding
-	if !rises && f.Count < c.milestone && s.Event.Time.Before(c.next) {
+	if !rises && f.Count < c.milestone && s.at().Before(c.next) {
 		if c.heapIndex < 0 {
 			heap.Push(&l.due, c)
 		}
@@ -272,7 +321,7 @@ func (l *Ledger) update(c *Case, s *Sighting, rises bool, report func(*event.Fin
 	if !s.Absent {
 		c.keep(s.Event)
 	}
-	l.reviseUpdate(c, s.Event.Time, report)
+	l.reviseUpdate(c, s.at(), report)
 }
 
 func (l *Ledger) reviseUpdate(c *Case, now time.Time, report func(*event.Finding)) {
@@ -475,13 +524,14 @@ func keyOf(f *event.Finding) Key {
 	return k
 }
 
-// Stats counts, for each analytic in the order of NewLedger. It is safe for
-// concurrent use.
+// Stats counts, for each analytic in the order in which they came. It is safe
+// for concurrent use.
 func (l *Ledger) Stats() []AnalyticStats {
-	stats := make([]AnalyticStats, len(l.order))
-	for i, a := range l.order {
+	order := *l.order.Load()
+	stats := make([]AnalyticStats, len(order))
+	for i, a := range order {
 		stats[i] = AnalyticStats{
-			Analytic: a.UID,
+			Analytic: a.uid,
 			Opened:   a.opened.Load(),
 			Updated:  a.updated.Load(),
 			Closed:   a.closed.Load(),
