@@ -116,6 +116,15 @@ func (e *Engine) Rules() []*Rule {
 	return rules
 }
 
+// Fields are the names of the fields that some rule looks at; any says that one
+// looks at all there are: it has keywords.
+func (e *Engine) Fields() (names []string, any bool) {
+	for _, s := range e.slots[anySlot+1:] {
+		names = append(names, s.name)
+	}
+	return names, e.keywords
+}
+
 // EngineStats says what an Engine is made of.
 type EngineStats struct {
 	Rules    int

@@ -167,6 +167,17 @@ func (c *correlationCode) identity() string {
 // Feeds says that some correlation wants to know of hits of the rule.
 func (c *Correlations) Feeds(rule *Rule) bool { return len(c.byRule[rule]) > 0 }
 
+// Fields are the names of the fields that correlations want to know of records
+// that the rule holds for.
+func (c *Correlations) Fields(rule *Rule) (names []string) {
+	for i := range c.byRule[rule] {
+		for _, s := range c.byRule[rule][i].fields {
+			names = append(names, s.field)
+		}
+	}
+	return names
+}
+
 // Sightings tells, for each correlation that counts hits of the rule, one
 // Sighting of r, which was at the given time and has the unique id uid.
 func (c *Correlations) Sightings(rule *Rule, r *Record, at time.Time, uid string, tell func(*Sighting)) {

@@ -120,13 +120,23 @@ func (t *Table) Select(rule Source) []ID {
 	return ids
 }
 
-// Only gives a Table with the same sources that makes none but the fields of
-// these names: those that the rules in force ask for.
-func (t *Table) Only(names []string) *Table {
-	narrow := &Table{sources: slices.Clone(t.sources), byLog: t.byLog, anyLog: t.anyLog}
-	for i := range narrow.sources {
-		e := &narrow.sources[i]
+// Only gives a Table with the same sources and IDs, narrowed to what is asked
+// for: Look gives none but the sources that are keys of fields, and Typed none
+// but the fields of the names listed there.
+func (t *Table) Only(fields map[ID][]string) *Table {
+	narrow := &Table{sources: slices.Clone(t.sources), byLog: map[string][]ID{}}
+	for id, names := range fields {
+		e := &narrow.sources[id]
 		e.fields = slices.DeleteFunc(slices.Clone(e.fields), func(c column) bool { return !slices.Contains(names, c.name) })
+	}
+	wanted := func(list []ID) []ID {
+		return slices.DeleteFunc(slices.Clone(list), func(id ID) bool { _, ok := fields[id]; return !ok })
+	}
+	narrow.anyLog = wanted(t.anyLog)
+	for log, list := range t.byLog {
+		if list = wanted(list); len(list) > 0 {
+			narrow.byLog[log] = list
+		}
 	}
 	return narrow
 }

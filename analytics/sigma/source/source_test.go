@@ -258,11 +258,18 @@ func TestUserTable(t *testing.T) {
 
 func TestOnly(t *testing.T) {
 	all := builtin(t)
-	view := all.Only([]string{"Image", "User"}).NewView()
 	ev := decode("<110>2026-11-02T09:15:01.120Z esx01 shell[2101]: [root]: esxcli vm process list")
-	for _, id := range view.Look(ev) {
-		if got := view.Typed(id); len(got) != 2 {
-			t.Errorf("%s: got %v, want Image and User", all.Sources()[id], got)
+	ids := slices.Clone(all.NewView().Look(ev))
+	if len(ids) < 3 {
+		t.Fatalf("of %d sources", len(ids))
+	}
+	view := all.Only(map[source.ID][]string{ids[0]: {"Image", "User"}, ids[2]: {"Image"}}).NewView()
+	if got, want := view.Look(ev), []source.ID{ids[0], ids[2]}; !slices.Equal(got, want) {
+		t.Errorf("looks at %v, want %v", got, want)
+	}
+	for id, want := range map[source.ID]int{ids[0]: 2, ids[2]: 1} {
+		if got := view.Typed(id); len(got) != want {
+			t.Errorf("%s: got %v, want %d fields", all.Sources()[id], got, want)
 		}
 	}
 }
