@@ -1,0 +1,170 @@
+package stream
+
+import (
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/vegress/vegress/analytics"
+	"github.com/vegress/vegress/analytics/sigma"
+	"github.com/vegress/vegress/analytics/sigma/source"
+	"github.com/vegress/vegress/event"
+)
+
+// sampleEvery is of how many events one is measured.
+const sampleEvery = 1024
+
+// Detector evaluates the rules on the events of one shard. It implements
+// analytics.Detector, Ticker, Restorer and Flusher; only Stats is safe for
+// concurrent use.
+type Detector struct {
+	policy  *Policy
+	inForce atomic.Pointer[Policy] // the same, for Stats
+	view    *source.View
+	matches []*sigma.Matcher // by engine; nil: not needed so far
+	book    *book
+	tell    func(analytics.Observation)
+
+	// The event under evaluation, and which rules hit it.
+	ev     *event.Event
+	record sigma.Record
+	hits   []*sigma.Rule
+	report func(*event.Finding)
+	yield  func(*sigma.Hit)
+	cost   func(*sigma.Rule, time.Duration)
+	words  hitWords
+
+	seen, sampled atomic.Int64
+	sample        uint32
+}
+
+// Stats counts what a Detector did.
+type Stats struct {
+	Loaded   Loaded
+	Events   int64         // that are of a log source which some rule is for
+	Cost     time.Duration // of all, estimated from samples
+	Rules    []RuleStats   // those that hit, or that a sample found to cost something
+	Findings []analytics.AnalyticStats
+}
+
+var (
+	_ analytics.Detector = (*Detector)(nil)
+	_ analytics.Ticker   = (*Detector)(nil)
+	_ analytics.Restorer = (*Detector)(nil)
+	_ analytics.Flusher  = (*Detector)(nil)
+)
+
+// New makes a Detector. tell gets the hits that correlations count.
+func New(p *Policy, tell func(analytics.Observation)) *Detector {
+	d := &Detector{book: newBook(p), tell: tell}
+	d.yield = d.hit
+	d.cost = func(r *sigma.Rule, took time.Duration) { d.book.state(d.policy.rules[r]).cost.Add(int64(took)) }
+	d.SetPolicy(p)
+	return d
+}
+
+// SetPolicy puts p in force for the next event. Open findings stay.
+func (d *Detector) SetPolicy(p *Policy) {
+	d.policy = p
+	d.inForce.Store(p)
+	d.view = p.table.NewView()
+	d.matches = make([]*sigma.Matcher, len(p.engines))
+	d.book.adopt(p)
+}
+
+// Detect evaluates the rules of the log sources that ev is of. A rule hits an
+// event once, of however many sources it is.
+func (d *Detector) Detect(ev *event.Event, report func(*event.Finding)) {
+	ids := d.view.Look(ev)
+	if len(ids) == 0 || nobodys(ev) {
+		return
+	}
+	d.seen.Add(1)
+	d.ev, d.report, d.hits = ev, report, d.hits[:0]
+	if d.sample++; d.sample%sampleEvery == 0 {
+		d.measure(ids)
+	} else {
+		d.match(ids, nil)
+	}
+	d.ev, d.record, d.report = nil, sigma.Record{}, nil
+}
+
+// nobodys says that ev is an answer of a resolver that does not say to whom.
+// The rules looked at the question; for this they would blame the resolver.
+func nobodys(ev *event.Event) bool {
+	return ev.Class == event.DNSActivity && ev.Activity == event.DNSResponse && !ev.Src.IP.IsValid() && ev.Src.Hostname == ""
+}
+
+func (d *Detector) match(ids []source.ID, cost func(*sigma.Rule, time.Duration)) {
+	for _, id := range ids {
+		m := d.matcher(d.policy.engineOf[id])
+		m.Cost = cost
+		d.record = sigma.Record{Fields: d.ev.Fields, Typed: d.view.Typed(id), Text: d.ev.Raw}
+		m.Match(&d.record, d.yield)
+	}
+}
+
+// measure is match with a look at the clock. That decides nothing.
+func (d *Detector) measure(ids []source.ID) {
+	start := time.Now()
+	d.match(ids, d.cost)
+	d.sampled.Add(int64(time.Since(start)))
+}
+
+func (d *Detector) matcher(engine int32) *sigma.Matcher {
+	if d.matches[engine] == nil {
+		d.matches[engine] = d.policy.engines[engine].NewMatcher()
+	}
+	return d.matches[engine]
+}
+
+// hit is what becomes of a rule that holds for the event.
+func (d *Detector) hit(h *sigma.Hit) {
+	if slices.Contains(d.hits, h.Rule) {
+		return
+	}
+	d.hits = append(d.hits, h.Rule)
+	r := d.policy.rules[h.Rule]
+	d.book.state(r).hits.Add(1)
+	if r.feeds {
+		d.sight(h.Rule)
+	}
+	if r.silent {
+		return
+	}
+	d.words = hitWords{rule: r, hit: h, flood: d.policy.flood}
+	d.book.add(r, analytics.Key{Entity: d.ev.Entity()}, analytics.Sighting{Event: d.ev, By: &d.words}, d.report)
+}
+
+// sight tells the second floor of a hit.
+func (d *Detector) sight(r *sigma.Rule) {
+	seen := &sighted{ev: d.ev.Clone()}
+	d.policy.correlations.Sightings(r, &d.record, d.ev.Time, d.ev.UID, func(s *sigma.Sighting) {
+		seen.sightings = append(seen.sightings, s)
+	})
+	d.tell(seen)
+}
+
+// Tick updates and closes findings.
+func (d *Detector) Tick(now time.Time, report func(*event.Finding)) { d.book.tick(now, report) }
+
+// Flush reports the updates of findings that wait for their time.
+func (d *Detector) Flush(report func(*event.Finding)) { d.book.ledger.Flush(report) }
+
+// Restore takes up findings that were open before a restart. Those of rules
+// that are not in force any more are left out.
+func (d *Detector) Restore(open []event.Finding) {
+	byUID := make(map[string]*rule, len(d.policy.rules))
+	for _, r := range d.policy.rules {
+		byUID[r.uid] = r
+	}
+	d.book.restore(open, byUID)
+}
+
+// Stats may be called from any goroutine.
+func (d *Detector) Stats() Stats {
+	return Stats{
+		Loaded: d.inForce.Load().loaded, Events: d.seen.Load(), Cost: time.Duration(d.sampled.Load()) * sampleEvery,
+		Rules: d.book.stats(), Findings: d.book.ledger.Stats(),
+	}
+}

@@ -1,0 +1,149 @@
+package stream
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/vegress/vegress/analytics"
+	"github.com/vegress/vegress/analytics/sigma"
+	"github.com/vegress/vegress/event"
+)
+
+// hitWords describe the finding of a rule. They implement analytics.Describer.
+type hitWords struct {
+	rule  *rule
+	hit   *sigma.Hit
+	flood int
+}
+
+// Describe writes the title and the reasons, once.
+func (w *hitWords) Describe(f *event.Finding, ev *event.Event, all, _ uint32) {
+	w.rule.rate(f)
+	if all&noteFlood != 0 {
+		w.rule.floods(f, w.flood, "entities")
+		return
+	}
+	f.Title = w.rule.Title + " (" + nameOf(ev) + ")"
+	for _, sentence := range matched(w.hit.Evidence()) {
+		analytics.Explain(f, sentence)
+	}
+	w.rule.explain(f)
+}
+
+// correlatedWords describe the finding of a correlation.
+type correlatedWords struct {
+	rule  *rule
+	hit   *sigma.Correlated
+	flood int
+}
+
+// Describe writes the title and the reasons, once.
+func (w *correlatedWords) Describe(f *event.Finding, ev *event.Event, all, _ uint32) {
+	w.rule.rate(f)
+	if all&noteFlood != 0 {
+		w.rule.floods(f, w.flood, "groups")
+		return
+	}
+	f.Title = w.rule.Title + " (" + nameOf(ev) + ")"
+	of := groupName(w.hit.Group)
+	if of != "" {
+		of = "For " + clip(of, maxShown) + ": "
+	}
+	analytics.Explain(f, of+w.hit.Explanation+".")
+	w.rule.explain(f)
+}
+
+// rate puts in how sure and how grave it is.
+func (r *rule) rate(f *event.Finding) {
+	f.Confidence = 2
+	switch r.Status {
+	case "stable":
+		f.Confidence = 3
+	case "experimental":
+		f.Confidence = 1
+	}
+	f.Risk = max(f.Risk, riskOf(f.Severity))
+}
+
+func riskOf(s event.Severity) int {
+	switch s {
+	case event.SeverityCritical:
+		return 95
+	case event.SeverityHigh:
+		return 75
+	case event.SeverityMedium:
+		return 50
+	case event.SeverityLow:
+		return 25
+	}
+	return 10
+}
+
+// floods says that more is counted here than the finding names.
+func (r *rule) floods(f *event.Finding, flood int, of string) {
+	f.Title = fmt.Sprintf("%s: more than %d %s in a minute", r.Title, flood, of)
+	analytics.Explain(f, fmt.Sprintf("The rule floods: it opened %d findings within a minute. What it holds for beyond that is counted here, whatever its entity.", flood))
+	analytics.Explain(f, "An override in the configuration can exclude what is meant to be there, or disable the rule (rules.overrides).")
+	r.explain(f)
+}
+
+// explain adds what the rule says of itself.
+func (r *rule) explain(f *event.Finding) {
+	if r.analytic.Desc != "" {
+		analytics.Explain(f, r.analytic.Desc)
+	}
+	if len(r.FalsePositives) > 0 {
+		analytics.Explain(f, "May be harmless: "+clip(oneLine(strings.Join(r.FalsePositives, "; ")), maxDesc)+".")
+	}
+	of := ""
+	if r.of != "" {
+		of = ", for " + r.of
+	}
+	analytics.Explain(f, fmt.Sprintf("Rule %s of %s%s.", r.uid, r.File, of))
+}
+
+// maxShown bounds a value in a sentence, in bytes.
+const maxShown = 200
+
+// matched makes a sentence of each search that holds: the fields with their
+// values.
+func matched(evidence []sigma.Evidence) (sentences []string) {
+	var parts []string
+	for i, e := range evidence {
+		if e.Field == "" {
+			parts = append(parts, `the record has "`+clip(e.Value, maxShown)+`"`)
+		} else {
+			parts = append(parts, e.Field+` is "`+clip(e.Value, maxShown)+`"`)
+		}
+		if i+1 == len(evidence) || evidence[i+1].Selection != e.Selection {
+			sentences = append(sentences, e.Selection+": "+strings.Join(parts, ", ")+".")
+			parts = nil
+		}
+	}
+	return sentences
+}
+
+// nameOf names who acts in ev, for a person.
+func nameOf(ev *event.Event) string {
+	entity := ev.Entity()
+	if vm := ev.Src.Context.VM; vm != nil && vm.Key == entity.Key {
+		return vm.Name
+	}
+	if name, ok := strings.CutPrefix(entity.Key, "host:"); ok {
+		return name
+	}
+	if entity.Addr.IsValid() {
+		return entity.Addr.String()
+	}
+	return entity.String()
+}
+
+// clip gives the beginning of s, in at most limit bytes and whole characters.
+func clip(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "") + "..."
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
