@@ -21,7 +21,7 @@ const (
 
 // Config is what the site's admin would have written into vegress.yaml: who
 // may talk to the outside, and when. It has the keys networks, roles,
-// justifications and apiuse; connecting to the vCenter is left to the caller.
+// justifications, apiuse and rules; connecting to the vCenter is left to the caller.
 func (s *Site) Config() string {
 	var b strings.Builder
 	b.WriteString("networks: {internal: []}\nroles:\n")
@@ -34,6 +34,7 @@ func (s *Site) Config() string {
 			j.name, j.role, quoted(j.destinations), j.ports, j.windowKey())
 	}
 	b.WriteString(apiConfig())
+	b.WriteString(rulesConfig())
 	return b.String()
 }
 

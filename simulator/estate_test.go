@@ -228,7 +228,7 @@ func TestAttachToPlain(t *testing.T) {
 	for _, s := range e.Site.Traffic().Truth().Stories {
 		ids = append(ids, s.ID)
 	}
-	if want := []string{"beacon", "upload", "late-backup", "firewall-opened", "host-fetch", "silent-back", "loss", "api-from-outside", "stolen-account", "guest-program"}; !slices.Equal(ids, want) {
+	if want := []string{"beacon", "upload", "late-backup", "firewall-opened", "host-fetch", "silent-back", "loss", "doors-opened", "tool-fetched", "ssh-brute-force", "api-from-outside", "stolen-account", "guest-program"}; !slices.Equal(ids, want) {
 		t.Errorf("stories %v, want %v", ids, want)
 	}
 	again, err := simulator.Attach(t.Context(), o) // finds the addresses that the first wrote

@@ -40,10 +40,12 @@ func (v *voice) hostdTask() message {
 		"Task Created : "+task, "Task Completed : "+task+" Status success"))
 }
 
+// hostdSession is vCenter at its hosts, by its account vpxuser and with its own
+// client, or what runs on the host itself.
 func (v *voice) hostdSession() message {
 	agent := pick(v, "VMware-client/8.0.2", "pyvmomi Python/3.11.11 (VMkernel; 8.0.3; x86_64)", "PowerCLI/13.2.1.22851661")
 	return v.hostd("info", "Vimsvc.ha-eventmgr", pick(v,
-		fmt.Sprintf("Event %d : User vpxuser@%s logged in as %s", v.between(100, 99999), v.site.VCenterAddr, agent),
+		fmt.Sprintf("Event %d : User vpxuser@%s logged in as VMware-client/%s", v.between(100, 99999), v.site.VCenterAddr, v.host.Version),
 		fmt.Sprintf("Event %d : User root@127.0.0.1 logged out (login time: %s, number of API invocations: %d, user agent: %s)",
 			v.between(100, 99999), v.at.UTC().Format("Monday, 02 January, 2006 03:04:05 PM"), v.between(0, 90), agent)))
 }

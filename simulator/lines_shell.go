@@ -32,6 +32,14 @@ func (v *voice) sshd() message {
 	return m
 }
 
+// sshLogin is a login by password that was "Accepted" or has "Failed".
+func (v *voice) sshLogin(how, from string, port int) message {
+	return message{
+		pri: 38, prog: "sshd", pid: 2102293, plain: v.st != styleESX9,
+		text: fmt.Sprintf("%s keyboard-interactive/pam for root from %s port %d ssh2", how, from, port),
+	}
+}
+
 func (v *voice) dcui() message {
 	return pick(v,
 		message{pri: 86, prog: "DCUI", plain: v.st != styleESX9, text: `pam_per_user: create_subrequest_handle(): doing map lookup for user "root"`},

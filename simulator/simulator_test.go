@@ -49,6 +49,7 @@ func Example() {
 	// firewall-opened esxi.httpclient_opened
 	// host-fetch egress.unjustified
 	// loss host.loss
+	// ssh-brute-force 8f44de32-5816-44e2-ab3a-400318c48b38
 	// api-from-outside vpxd.external_api
 	// stolen-account vpxd.new_triple
 	// guest-program vpxd.guest_ops

@@ -44,7 +44,7 @@ func (sc *script) stories() {
 	p := places()
 	sc.story(partBeacon, p.messenger, Story{
 		ID: "beacon", Title: "an application server calls a messaging service every five minutes",
-		Verdict: "unjustified", Reason: "no_role",
+		Verdict: "unjustified", Reason: "no_role", Signs: []Sign{ruleTelegramName},
 	}, sc.beacon)
 	sc.story(partUpload, p.share, Story{
 		ID: "upload", Title: "a file server uploads gigabytes to a file share",
@@ -57,6 +57,7 @@ func (sc *script) stories() {
 	sc.twins(p.cloudTwin)
 	sc.hostFetch(p.downloads)
 	sc.logPaths()
+	sc.ruleStories()
 }
 
 // story tells one whose actor is a VM.
@@ -170,7 +171,7 @@ func (sc *script) hostFetch(from place) {
 	})
 	sc.publish(Story{
 		ID: "firewall-opened", Title: "the same host's firewall is opened for outbound HTTP(S) first",
-		Host: host.Name, Address: host.Address, Analytic: firewallAnalytic,
+		Host: host.Name, Address: host.Address, Analytic: firewallAnalytic, Signs: []Sign{ruleFirewallOpened},
 	}, place{}, opening)
 	a := sc.count(func() {
 		say(40*time.Second, shell("wget -O /tmp/tool.vib "+url))
@@ -181,6 +182,6 @@ func (sc *script) hostFetch(from place) {
 	sc.publish(Story{
 		ID: "host-fetch", Title: "a host fetches software from an unlisted address by shell",
 		Host: host.Name, Address: host.Address,
-		Verdict: "unjustified", Reason: "destination",
+		Verdict: "unjustified", Reason: "destination", Signs: []Sign{ruleDownload, ruleUnchecked},
 	}, from, a)
 }

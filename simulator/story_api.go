@@ -104,9 +104,9 @@ func (sc *script) adminsDay() {
 }
 
 // apiStory tells one at the vCenter.
-func (sc *script) apiStory(id, analytic, title string, tell func()) {
+func (sc *script) apiStory(id, analytic, title string, tell func(), signs ...Sign) {
 	sc.publish(Story{
-		ID: id, Title: title, Analytic: analytic, Host: sc.site.VCenter, Address: sc.site.VCenterAddr,
+		ID: id, Title: title, Analytic: analytic, Host: sc.site.VCenter, Address: sc.site.VCenterAddr, Signs: signs,
 	}, place{}, sc.count(tell))
 }
 
@@ -144,7 +144,7 @@ func (sc *script) guestProgram() {
 		sc.calls(at.Add(30*time.Second), s, "guestOperationsProcessManager", "vim.vm.guest.ProcessManager.startProgram")
 		sc.vcenterSays(at.Add(31*time.Second), "EventEx", deployUser, "Guest operation Start Program performed on Virtual machine "+vm.Name)
 		sc.closes(at.Add(2*time.Minute), s)
-	})
+	}, ruleGuestProgram)
 }
 
 // manyVMs are more than anybody honest powers off in an hour.

@@ -56,6 +56,7 @@ func (sc *script) logPaths() {
 	sc.about(hostReturns, Story{ID: "silent-back", Title: "a host's logs stop, and come again hours later", Analytic: silentAnalytic}, nil)
 	sc.about(hostMisdirected, Story{
 		ID: "misdirected", Title: "a host's log host is changed in its shell, and its logs stop", Analytic: misdirectedAnalytic,
+		Signs: []Sign{ruleLogHost},
 	}, func(say func(time.Time, func(*voice) message)) {
 		say(sc.clock(22, 19), func(v *voice) message { return v.setLogHost("tcp://203.0.113.66:514") })
 	})

@@ -192,7 +192,7 @@ func TestStories(t *testing.T) {
 		"duplicate-address": {"unknown", "ambiguous"}, "firewall-opened": {"", ""},
 		"api-from-outside": {"", ""}, "stolen-account": {"", ""}, "guest-program": {"", ""}, "bulk-power-off": {"", ""},
 		"silent": {"", ""}, "silent-back": {"", ""}, "misdirected": {"", ""}, "loss": {"", ""},
-		"vmotion": {"unjustified", "no_role"},
+		"vmotion": {"unjustified", "no_role"}, "doors-opened": {"", ""}, "tool-fetched": {"unjustified", "destination"}, "ssh-brute-force": {"", ""},
 	}
 	truth := s.Traffic().Truth()
 	if len(truth.Stories) != len(want) {

@@ -36,14 +36,24 @@ type Story struct {
 	Port        uint16     `json:"port"`
 	Name        string     `json:"name,omitempty"` // the destination's host name
 
-	Analytic string `json:"analytic"`          // "egress.unjustified", "esxi.httpclient_opened" or "host.silent", "host.loss", "host.misdirected"
+	Analytic string `json:"analytic"`          // "egress.unjustified", "esxi.httpclient_opened" or "host.silent", "host.loss", "host.misdirected", or a rule's id
 	Verdict  string `json:"verdict,omitempty"` // "unjustified" or "unknown"; empty: no connection is judged
 	Reason   string `json:"reason,omitempty"`  // "no_role", "destination", "window" or "ambiguous"
+
+	// Signs are the rules that hold for its records: each becomes one more
+	// finding of the same entity.
+	Signs []Sign `json:"signs,omitempty"`
 
 	Records  int       `json:"records"` // lines that tell of it
 	BytesOut int64     `json:"bytes_out"`
 	First    time.Time `json:"first"`
 	Last     time.Time `json:"last"`
+}
+
+// Sign is a rule that a story shows itself to.
+type Sign struct {
+	Analytic string `json:"analytic"` // the rule's id
+	Title    string `json:"title"`
 }
 
 // Path is the way of a host's logs that is to be noticed without a finding.

@@ -8,21 +8,23 @@ import (
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/evidence"
 	"github.com/vegress/vegress/analytics/names"
+	"github.com/vegress/vegress/analytics/sigma/stream"
 	"github.com/vegress/vegress/analytics/webservice"
 	"github.com/vegress/vegress/event"
 )
 
 // analysis is what one shard knows, and what it does to an event: what vSphere
 // says of work that goes on is noted, names and services are put to addresses,
-// then the detectors look. It is used from one
-// goroutine, by the service and by replay alike.
+// connections are judged, who acted is written in, then the rules look. It is
+// used from one goroutine, by the service and by replay alike.
 type analysis struct {
 	names     *names.Names
 	services  *webservice.Catalogue
 	evidence  *evidence.Evidence
 	egress    *egress.Detector
 	api       *apiuse.Scout
-	detectors analytics.Detectors
+	rules     *stream.Detector
+	detectors analytics.Detectors // all, in the order of their Ticks
 	scouts    []analytics.Scout
 	tell      func(analytics.Observation) // to the second floor
 	watermark time.Time                   // the latest event's time that is believed; never goes back
@@ -44,7 +46,8 @@ const (
 func newAnalysis(p *policy, tell func(analytics.Observation)) *analysis {
 	a := &analysis{names: names.New(names.Options{}), services: p.catalogue, evidence: evidence.New(p.evidence), tell: tell}
 	a.egress = egress.New(p.egress, names.RegistrableDomain, a.evidence)
-	a.detectors = analytics.Detectors{a.egress}
+	a.rules = stream.New(p.rules, tell)
+	a.detectors = analytics.Detectors{a.egress, a.rules}
 	a.api = apiuse.NewScout(p.apiuse, a.evidence)
 	a.scouts = []analytics.Scout{a.api}
 	return a
@@ -56,6 +59,7 @@ func (a *analysis) adopt(p *policy) {
 	a.evidence.SetOptions(p.evidence)
 	a.egress.SetPolicy(p.egress)
 	a.api.SetPolicy(p.apiuse)
+	a.rules.SetPolicy(p.rules)
 }
 
 // see is the way of one event.
@@ -63,10 +67,11 @@ func (a *analysis) see(ev *event.Event, report func(*event.Finding)) {
 	a.evidence.Learn(ev)
 	a.names.Annotate(ev)
 	a.services.Annotate(ev)
-	a.detectors.Detect(ev, report)
+	a.egress.Detect(ev, report)
 	for _, s := range a.scouts {
 		s.Scout(ev, a.tell)
 	}
+	a.rules.Detect(ev, report) // last: rules look at what the others wrote into ev, too
 	a.pass(ev.Time, report)
 }
 

@@ -344,8 +344,16 @@ func (r *result) print(to io.Writer, told []simulator.Story, paths []simulator.P
 		}
 		fmt.Fprintf(&b, "  %s  %-22s %s\n", found, id, title)
 	}
-	for _, story := range told {
+	for i := range told {
+		story := &told[i]
 		line("found ", story.ID, story.Title)
+		for _, sign := range story.Signs {
+			if id := signID(story, sign); slices.Contains(r.Stories.Missed, id) {
+				line("found ", id, "")
+			} else {
+				line("found ", "", "by a rule, too: "+sign.Title)
+			}
+		}
 	}
 	for _, path := range paths {
 		line("noted ", path.ID, path.Title+" (no finding, state "+path.State+")")

@@ -5,6 +5,7 @@ import (
 
 	"github.com/vegress/vegress/analytics"
 	"github.com/vegress/vegress/analytics/apiuse"
+	"github.com/vegress/vegress/analytics/sigma/stream"
 	"github.com/vegress/vegress/event"
 )
 
@@ -12,6 +13,7 @@ import (
 // service runs it in a goroutine of its own, replay in its only one.
 type floor struct {
 	api    *apiuse.Detector
+	rules  *stream.Correlator
 	keyed  []analytics.Keyed
 	marks  []time.Time // the watermark of each shard
 	ticked time.Time
@@ -39,7 +41,8 @@ const floorQueue = 16
 func newFloor(shards int, p *policy, report func(*event.Finding)) *floor {
 	f := &floor{marks: make([]time.Time, shards), report: report, in: make(chan message, floorQueue)}
 	f.api = apiuse.New(p.apiuse)
-	f.keyed = []analytics.Keyed{f.api}
+	f.rules = stream.NewCorrelator(p.rules)
+	f.keyed = []analytics.Keyed{f.api, f.rules}
 	return f
 }
 
@@ -62,6 +65,7 @@ func (f *floor) remember(end bool) {
 func (f *floor) take(m message) {
 	if m.policy != nil {
 		f.api.SetPolicy(m.policy.apiuse)
+		f.rules.SetPolicy(m.policy.rules)
 		return
 	}
 	for _, o := range m.told {

@@ -9,27 +9,50 @@ import (
 	"github.com/vegress/vegress/simulator"
 )
 
-// judge holds the findings against the stories that were told.
+// judge holds the findings against the stories that were told, and their signs.
 func judge(told []simulator.Story, findings map[string]*event.Finding) stories {
 	r := stories{Expected: len(told), Missed: []string{}, False: []string{}}
 	found := map[string]bool{}
 	for _, uid := range slices.Sorted(maps.Keys(findings)) {
 		f := findings[uid]
-		i := slices.IndexFunc(told, func(s simulator.Story) bool { return tells(&s, f) })
-		if i < 0 {
+		id := accounted(told, f)
+		if id == "" {
 			r.False = append(r.False, f.Title)
-			continue
 		}
-		found[told[i].ID] = true
+		found[id] = true
 	}
 	for i := range told {
-		if !found[told[i].ID] {
+		if found[told[i].ID] {
+			r.Found++
+		} else {
 			r.Missed = append(r.Missed, told[i].ID)
 		}
+		for _, sign := range told[i].Signs {
+			if id := signID(&told[i], sign); !found[id] {
+				r.Missed = append(r.Missed, id)
+			}
+		}
 	}
-	r.Found = len(found)
 	return r
 }
+
+// accounted is the story, or the sign of one, that f tells of; empty: none.
+func accounted(told []simulator.Story, f *event.Finding) string {
+	for i := range told {
+		s := &told[i]
+		if tells(s, f) {
+			return s.ID
+		}
+		for _, sign := range s.Signs {
+			if f.Analytic.UID == sign.Analytic && entityOf(s, f) {
+				return signID(s, sign)
+			}
+		}
+	}
+	return ""
+}
+
+func signID(s *simulator.Story, sign simulator.Sign) string { return s.ID + ": " + sign.Title }
 
 // tells says that f is the finding that the story should become: the same
 // entity, destination, analytic and verdict.

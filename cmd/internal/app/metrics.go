@@ -256,6 +256,7 @@ func (m metrics) analysis(s scrape) {
 		addFindings(found, st.Findings)
 	}
 	addFindings(found, m.app.floor.api.Stats().Findings)
+	m.rules(s, found)
 	for _, f := range m.app.hosts.Stats().Findings {
 		found[f.Analytic] = f
 	}

@@ -24,7 +24,7 @@ type policy struct {
 	hosts     hosts.Options
 	catalogue *webservice.Catalogue
 	roles     []inventory.Role
-	rules     *stream.Set
+	rules     *stream.Policy
 }
 
 // compile makes the policy of a configuration; all that can fail does so here.
@@ -48,7 +48,7 @@ func compile(c *configs.Config) (*policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the rules: %w", err)
 	}
-	return &policy{rules: set, egress: judge, apiuse: api, evidence: c.Evidence, hosts: c.Hosts, catalogue: services, roles: c.Roles}, nil
+	return &policy{rules: stream.Compile(set, c.Rules), egress: judge, apiuse: api, evidence: c.Evidence, hosts: c.Hosts, catalogue: services, roles: c.Roles}, nil
 }
 
 // unlisted finds destinations that are a category or a service which the

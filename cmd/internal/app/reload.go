@@ -66,6 +66,7 @@ func (a *App) reload(c configs.Config) error {
 	}
 	a.floor.in <- message{shard: theService, policy: p}
 	a.floor.in <- message{shard: theService, told: []analytics.Observation{p.hosts}}
+	a.logRules(p.rules)
 	return setLevel(a.level, c.Log)
 }
 

@@ -13,6 +13,7 @@ type replayFlags struct {
 	config    string
 	source    string
 	inventory string
+	rules     []string
 	output    []string
 	reference string
 	json      bool
@@ -32,6 +33,7 @@ what it has so far, and exit code 1.`,
 		Example: `  vegress replay esx01.log
   vegress replay --inventory inventory.json --config vegress.yaml *.log.gz
   vegress replay --source ipfix --inventory inventory.json flows.pcap
+  vegress replay --rules rules/ --rules more.yml --output findings esx01.log
   zcat esx01.log.gz | vegress replay --output findings -`,
 		Args: argCount(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
@@ -41,6 +43,7 @@ what it has so far, and exit code 1.`,
 	cmd.Flags().StringVar(&flags.config, "config", "", "configuration `file` (roles, justifications, networks, catalogue)")
 	cmd.Flags().StringVar(&flags.source, "source", "auto", "what the files hold: auto or syslog (lines), or ipfix (flow messages, or a packet capture)")
 	cmd.Flags().StringVar(&flags.inventory, "inventory", "", "inventory `file`, as \"vegress inventory export\" writes it")
+	cmd.Flags().StringArrayVar(&flags.rules, "rules", nil, "file, folder or archive of Sigma rules, as `path`: these only, instead of the built-in and the configured ones; may be repeated")
 	cmd.Flags().StringSliceVar(&flags.output, "output", []string{"events", "findings"}, "what to write")
 	cmd.Flags().StringVar(&flags.reference, "reference-time", "", "RFC 3339 time near which records without a year lie (default: the file's modification time)")
 	cmd.Flags().BoolVar(&flags.json, "json", false, "write the summary as a JSON object")
@@ -57,6 +60,7 @@ type replaySummary struct {
 	Plain      uint64            `json:"plain"`      // other messages of known programs
 	Unknown    uint64            `json:"unknown"`    // of no known program
 	Findings   int64             `json:"findings"`   // revisions of findings
+	Rules      ruleSummary       `json:"rules"`
 	Flows      *flowSummary      `json:"flows,omitempty"`
 }
 
@@ -69,6 +73,7 @@ func replay(ctx context.Context, std Streams, flags replayFlags, files []string)
 	if err != nil {
 		return err
 	}
+	sayRefusals(std.Err, r.policy.rules.Refusals())
 	for _, file := range files {
 		if err := r.file(ctx, std.In, file, reference); err != nil {
 			return errors.Join(err, r.out.Flush()) // whole lines, as far as it came
@@ -78,6 +83,14 @@ func replay(ctx context.Context, std Streams, flags replayFlags, files []string)
 		return err
 	}
 	return r.summarize(std.Err, flags.json)
+}
+
+// overrides are the keys that flags stand in for.
+func (f *replayFlags) overrides() map[string]any {
+	if len(f.rules) == 0 {
+		return nil
+	}
+	return map[string]any{"rules.builtin": false, "rules.paths": f.rules}
 }
 
 func (f *replayFlags) check() (reference time.Time, err error) {

@@ -29,6 +29,7 @@ import (
 // replayer is the pipeline in one goroutine. Order is the input's: an event
 // stands where its first record stood.
 type replayer struct {
+	policy   *policy
 	decoder  *vsphere.Decoder
 	enrich   func(*event.Event)
 	analysis *analysis
@@ -56,7 +57,7 @@ type replayer struct {
 const reach = 64
 
 func newReplayer(out io.Writer, flags replayFlags) (*replayer, error) {
-	config, err := configs.Load(flags.config, nil)
+	config, err := configs.Load(flags.config, flags.overrides())
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -65,6 +66,7 @@ func newReplayer(out io.Writer, flags replayFlags) (*replayer, error) {
 		return nil, usage(err)
 	}
 	r := &replayer{
+		policy:   policy,
 		out:      bufio.NewWriterSize(out, 1<<16),
 		events:   slices.Contains(flags.output, "events"),
 		findings: slices.Contains(flags.output, "findings"),
@@ -317,6 +319,7 @@ func (r *replayer) summarize(to io.Writer, asJSON bool) error {
 	s.Records, s.Joined = r.ledger.received.Load(), r.ledger.joined.Load()
 	s.Malformed = r.ledger.flawCounts()
 	r.countFlows(&s)
+	s.Rules = r.countRules()
 	decoded := r.decoder.Stats()
 	maps.DeleteFunc(decoded.Recognized, func(_ string, n uint64) bool { return n == 0 })
 	s.Recognized, s.Unknown = decoded.Recognized, decoded.Unknown
@@ -334,6 +337,9 @@ func (r *replayer) summarize(to io.Writer, asJSON bool) error {
 	if err == nil && len(known) > 0 {
 		_, err = fmt.Fprintf(to, "recognized: %s; other lines of known programs: %d; of unknown programs: %d\n",
 			strings.Join(known, ", "), s.Plain, s.Unknown)
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(to, s.Rules)
 	}
 	if err == nil && s.Flows != nil {
 		_, err = fmt.Fprintln(to, s.Flows)

@@ -28,7 +28,7 @@ func newRunCommand(std Streams) *cobra.Command {
 embedded NATS JetStream server. It works without a configuration file.
 
 SIGHUP reads the configuration again and puts in force what needs no restart:
-roles, justifications, networks, egress, business hours, catalogue, limits,
+roles, justifications, networks, egress, business hours, catalogue, rules, limits,
 allowed sources, the certificate of the listeners, and the log's level. A bad
 file changes nothing. SIGTERM and Ctrl-C drain and stop, with exit code 0; a
 second one ends at once.`,
