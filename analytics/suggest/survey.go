@@ -104,7 +104,7 @@ func (s *Survey) Finding(f *event.Finding) {
 	why := ""
 	switch {
 	case f.Analytic.UID != s.opts.Unjustified:
-		why = "it has a finding of " + f.Analytic.UID
+		why = "it has a finding of " + f.Analytic.UID + ": " + f.Title
 	case f.Severity >= event.SeverityHigh && !s.opts.ByAmount(f):
 		why = "it has a finding of severity " + strings.ToLower(f.Severity.String()) + ": " + f.Title
 	default:

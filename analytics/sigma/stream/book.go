@@ -105,12 +105,16 @@ func (b *book) tick(now time.Time, report func(*event.Finding)) {
 	b.ledger.Tick(now, report)
 }
 
-// restore takes up the open findings of these rules.
-func (b *book) restore(open []event.Finding, rules map[string]*rule) {
+// restore takes up the open findings of these rules, and, to close them, those
+// of rules that are gone and of which gone says so.
+func (b *book) restore(open []event.Finding, rules map[string]*rule, gone func(*event.Finding) bool) {
 	for i := range open {
-		if r := rules[open[i].Analytic.UID]; r != nil {
+		f := &open[i]
+		if r := rules[f.Analytic.UID]; r != nil {
 			b.ledger.Admit(r.analytic)
 			b.state(r).known = r
+		} else if gone(f) {
+			b.ledger.Admit(f.Analytic)
 		}
 	}
 	b.ledger.Restore(open)

@@ -100,11 +100,7 @@ func (c *Correlator) Flush(report func(*event.Finding)) { c.book.ledger.Flush(re
 
 // Restore takes up findings that were open before a restart.
 func (c *Correlator) Restore(open []event.Finding) {
-	byUID := make(map[string]*rule, len(c.policy.weighed))
-	for _, r := range c.policy.weighed {
-		byUID[r.uid] = r
-	}
-	c.book.restore(open, byUID)
+	c.book.restore(open, byUID(c.policy.weighed), func(*event.Finding) bool { return false }) // those that are gone, a shard closes
 }
 
 // Stats may be called from any goroutine. What the correlations count is as of

@@ -19,7 +19,7 @@ const sampleEvery = 1024
 // concurrent use.
 type Detector struct {
 	policy  *Policy
-	inForce atomic.Pointer[Policy] // the same, for Stats
+	inForce atomic.Pointer[Policy] // the same, for other goroutines
 	view    *source.View
 	matches []*sigma.Matcher // by engine; nil: not needed so far
 	book    *book
@@ -40,7 +40,6 @@ type Detector struct {
 
 // Stats counts what a Detector did.
 type Stats struct {
-	Loaded   Loaded
 	Events   int64         // that are of a log source which some rule is for
 	Cost     time.Duration // of all, estimated from samples
 	Rules    []RuleStats   // those that hit, or that a sample found to cost something
@@ -71,6 +70,9 @@ func (d *Detector) SetPolicy(p *Policy) {
 	d.matches = make([]*sigma.Matcher, len(p.engines))
 	d.book.adopt(p)
 }
+
+// Policy is the one in force. It may be called from any goroutine.
+func (d *Detector) Policy() *Policy { return d.inForce.Load() }
 
 // Detect evaluates the rules of the log sources that ev is of. A rule hits an
 // event once, of however many sources it is.
@@ -152,19 +154,24 @@ func (d *Detector) Tick(now time.Time, report func(*event.Finding)) { d.book.tic
 func (d *Detector) Flush(report func(*event.Finding)) { d.book.ledger.Flush(report) }
 
 // Restore takes up findings that were open before a restart. Those of rules
-// that are not in force any more are left out.
+// that are not in force any more close when they have been quiet for long.
 func (d *Detector) Restore(open []event.Finding) {
-	byUID := make(map[string]*rule, len(d.policy.rules))
-	for _, r := range d.policy.rules {
-		byUID[r.uid] = r
+	above := byUID(d.policy.weighed)
+	d.book.restore(open, byUID(d.policy.rules), func(f *event.Finding) bool { return IsRule(f) && above[f.Analytic.UID] == nil })
+}
+
+func byUID[K comparable](rules map[K]*rule) map[string]*rule {
+	all := make(map[string]*rule, len(rules))
+	for _, r := range rules {
+		all[r.uid] = r
 	}
-	d.book.restore(open, byUID)
+	return all
 }
 
 // Stats may be called from any goroutine.
 func (d *Detector) Stats() Stats {
 	return Stats{
-		Loaded: d.inForce.Load().loaded, Events: d.seen.Load(), Cost: time.Duration(d.sampled.Load()) * sampleEvery,
+		Events: d.seen.Load(), Cost: time.Duration(d.sampled.Load()) * sampleEvery,
 		Rules: d.book.stats(), Findings: d.book.ledger.Stats(),
 	}
 }

@@ -341,6 +341,15 @@ func TestRestore(t *testing.T) {
 	if f := again.only(download); f.Count != 2 || f.UID != h.only(download).UID {
 		t.Errorf("%+v", f)
 	}
+	none := options()
+	none.Builtin = false
+	gone := newHouse(t, none)
+	gone.detector.Restore(open)
+	gone.above.Restore(open)
+	gone.pass(day.Add(2 * time.Hour))
+	if len(gone.order) != 2 || gone.order[0].Activity != event.FindingClose {
+		t.Errorf("findings of rules that are gone: %v", gone.order)
+	}
 	again.pass(day.Add(2 * time.Hour))
 	if f := again.only(bruteForce); f.Activity != event.FindingClose {
 		t.Errorf("the correlation's finding is not closed: %+v", f)
@@ -402,14 +411,15 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
-func TestStatsOfRoundTheClock(t *testing.T) {
+// TestStats: the cost is sampled.
+func TestStats(t *testing.T) {
 	h := newHouse(t, options())
 	line := shell(0, "esx01", "esxcli vm process list")
 	for range 3000 {
 		h.line(line)
 	}
 	st := h.detector.Stats()
-	if st.Events != 3000 || st.Cost <= 0 || st.Loaded.Rules < 60 || st.Loaded.Blind > 0 {
+	if st.Events != 3000 || st.Cost <= 0 || h.detector.Policy().Loaded().Rules < 60 || h.detector.Policy().Loaded().Blind > 0 {
 		t.Errorf("%+v", st)
 	}
 }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vegress/vegress/analytics"
@@ -99,7 +100,27 @@ func (r *rule) explain(f *event.Finding) {
 	if r.of != "" {
 		of = ", for " + r.of
 	}
-	analytics.Explain(f, fmt.Sprintf("Rule %s of %s%s.", r.uid, r.File, of))
+	analytics.Explain(f, ruleSentence(r.uid)+r.File+of+".")
+}
+
+// ruleSentence begins the sentence that every finding of a rule has.
+func ruleSentence(uid string) string { return "Rule " + uid + " of " }
+
+// IsRule says that f is the finding of a rule or a correlation.
+func IsRule(f *event.Finding) bool {
+	return f.Analytic.Rule && slices.ContainsFunc(f.Explanation, func(sentence string) bool {
+		return strings.HasPrefix(sentence, ruleSentence(f.Analytic.UID))
+	})
+}
+
+// Quiets gives the configuration that keeps findings like f away, as YAML;
+// empty for findings that are not of a rule.
+func Quiets(f *event.Finding) string {
+	if !IsRule(f) {
+		return ""
+	}
+	return fmt.Sprintf("rules:\n  overrides:\n"+
+		"    - {ids: [%q], disable: true}    # better, what is meant to be there alone: exclude: [\"{User: svc-x}\"]\n", f.Analytic.UID)
 }
 
 // maxShown bounds a value in a sentence, in bytes.

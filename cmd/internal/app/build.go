@@ -117,7 +117,6 @@ func (a *App) openPipeline(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.logRules(p.rules)
 	open, left, err := forward.OpenFindings(ctx, a.conn)
 	if err != nil {
 		return err

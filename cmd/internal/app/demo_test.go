@@ -20,7 +20,7 @@ func TestDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := last.Summary
-	if s.Stories.Expected != 18 || s.Stories.Found != 18 || len(s.Stories.Missed)+len(s.Stories.False) != 0 {
+	if s.Stories.Expected != 21 || s.Stories.Found != 21 || len(s.Stories.Missed)+len(s.Stories.False) != 0 {
 		t.Errorf("stories: %+v", s.Stories)
 	}
 	if s.Sent == 0 || s.Received != s.Sent || s.Received != s.Forwarded+s.Joined+s.Deduplicated+sum(s.Dropped) || s.Joined == 0 {

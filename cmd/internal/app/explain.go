@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vegress/vegress/analytics/apiuse"
+	"github.com/vegress/vegress/analytics/sigma/stream"
 	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/forward"
 )
@@ -118,13 +119,17 @@ func explain(f *event.Finding) string {
 		say("If it is expected, this would have justified it (roles and justifications, then SIGHUP)")
 		b.WriteString("\n" + yaml)
 	}
-	if yaml := apiuse.Quiets(f); yaml != "" {
+	if yaml := quiets(f); yaml != "" {
 		say("")
 		say("If it is expected, this keeps the like of it away (then SIGHUP)")
 		b.WriteString("\n" + yaml)
 	}
 	return b.String()
 }
+
+// quiets is the configuration that keeps findings away which no justification
+// is for.
+func quiets(f *event.Finding) string { return cmp.Or(apiuse.Quiets(f), stream.Quiets(f)) }
 
 func statusWord(f *event.Finding) string {
 	if f.Activity == event.FindingClose {
@@ -157,8 +162,11 @@ func who(say func(string, ...any), f *event.Finding) {
 
 // aboutWhat says what a finding's key is.
 func aboutWhat(f *event.Finding) string {
-	if strings.HasPrefix(f.Analytic.UID, "vpxd.") {
+	switch {
+	case strings.HasPrefix(f.Analytic.UID, "vpxd."):
 		return "by"
+	case stream.IsRule(f):
+		return "of"
 	}
 	return "talked to"
 }
@@ -248,7 +256,7 @@ func explainJSON(to io.Writer, f *event.Finding) error {
 		return fmt.Errorf("write the finding: %w", err)
 	}
 	if unmapped, ok := all["unmapped"].(map[string]any); ok {
-		unmapped["would_justify"] = cmp.Or(wouldJustify(f), apiuse.Quiets(f))
+		unmapped["would_justify"] = cmp.Or(wouldJustify(f), quiets(f))
 	}
 	return json.NewEncoder(to).Encode(all)
 }

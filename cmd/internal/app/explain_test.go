@@ -38,8 +38,11 @@ func TestExplain(t *testing.T) {
 		"--password-file", write(t, "password", estate.Password()), "--ca-file", estate.CAFile(), "-o", known); got.code != exitOK {
 		t.Fatal(got.err)
 	}
-	open, given := s.findings(len(lines)), 0
+	open, given := s.findings(len(lines)+1), 0
 	for _, f := range open {
+		if f.Analytic.UID != "egress.unjustified" {
+			continue // a rule's: see explainRule
+		}
 		got := command(t, "explain", "--nats", s.broker.ClientURL(), f.UID[:12])
 		if got.code != exitOK {
 			t.Fatalf("exit code %d: %s", got.code, got.err)
@@ -68,10 +71,30 @@ func TestExplain(t *testing.T) {
 	if given != 1 {
 		t.Errorf("a role is given to %d machines, want to the one that has none", given)
 	}
+	explainRule(t, s, open)
 	got := command(t, "explain", "--json", "--nats", s.broker.ClientURL(), open[0].UID)
 	if all := objects(t, got.out); len(all) != 1 || all[0]["unmapped"].(map[string]any)["would_justify"] == "" {
 		t.Errorf("%s%s", got.out, got.err)
 	}
+}
+
+// explainRule: the finding of a rule says what matched, and how to be rid of
+// it.
+func explainRule(t *testing.T, s *service, open []*event.Finding) {
+	t.Helper()
+	for _, f := range open {
+		if f.Analytic.UID != "f97a3904-c890-4a09-bb26-57359768661f" {
+			continue
+		}
+		got := command(t, "explain", "--nats", s.broker.ClientURL(), f.UID)
+		for _, want := range []string{`Image is "/bin/wget"`, "overrides:\n    - {ids: [\"" + f.Analytic.UID, "builtin/hypervisor/esxi_download_from_outside.yml"} {
+			if !strings.Contains(got.out, want) {
+				t.Errorf("%q is missing in:\n%s%s", want, got.out, got.err)
+			}
+		}
+		return
+	}
+	t.Error("the download is no finding of its rule")
 }
 
 // findings waits for that many open findings.

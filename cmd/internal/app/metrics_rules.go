@@ -62,7 +62,7 @@ func named(sums map[string]stream.RuleStats) []stream.RuleStats {
 }
 
 func (m metrics) loadedRules(s scrape) {
-	l := m.app.collector.shards[0].analysis.rules.Stats().Loaded
+	l := m.app.collector.shards[0].analysis.rules.Policy().Loaded()
 	for state, n := range map[string]int{
 		"in_force": l.Rules, "correlations": l.Correlations, "refused": l.Refused, "disabled": l.Disabled, "deprecated": l.Deprecated, "blind": l.Blind,
 	} {

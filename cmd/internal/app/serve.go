@@ -40,6 +40,7 @@ func (a *App) serve(ctx context.Context) error {
 	if err := a.awaitInventory(ctx); err != nil {
 		return err
 	}
+	a.logRules(a.collector.shards[0].analysis.rules.Policy())
 	var shards sync.WaitGroup
 	for _, s := range a.collector.shards {
 		shards.Go(s.run)

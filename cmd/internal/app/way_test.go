@@ -16,8 +16,9 @@ import (
 
 // BenchmarkWay is the way of a line of BenchmarkService without sockets, queues
 // and NATS: collect is its first half, from the bytes of a stream to the
-// enriched event, whole also the second, to the event's JSON in a pack. One
-// goroutine does it all, so that short runs compare versions on a busy machine.
+// enriched event, whole also the second, to the event's JSON in a pack; without
+// rules is the same with none loaded. One goroutine does it all, so that short
+// runs compare versions on a busy machine.
 //
 //	go test -run '^$' -bench Way -benchtime 50000x -count 20 ./cmd/internal/app
 func BenchmarkWay(b *testing.B) {
@@ -30,15 +31,16 @@ func BenchmarkWay(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p, err := compile(&config)
-	if err != nil {
-		b.Fatal(err)
-	}
 	stream := captureLoad(b, estate.Site.Seed)
-	for _, name := range []string{"collect", "whole"} {
+	for _, name := range []string{"collect", "without rules", "whole"} {
+		config.Rules.Builtin = name != "without rules"
+		p, err := compile(&config)
+		if err != nil {
+			b.Fatal(err)
+		}
 		b.Run(name, func(b *testing.B) {
 			sh := benchShard(b, p)
-			w := &way{stream: stream, shard: sh, scanner: syslog.NewScanner(0), analyze: name == "whole"}
+			w := &way{stream: stream, shard: sh, scanner: syslog.NewScanner(0), analyze: name != "collect"}
 			c := newCollector([]*shard{sh}, known.Enrich, time.Hour, clock{})
 			w.session = c.Open(server.Source{Transport: "tcp"})
 			b.ReportAllocs()
