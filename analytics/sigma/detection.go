@@ -11,37 +11,36 @@ import (
 
 // parseSearches reads search identifiers and their condition, as a detection
 // and a filter have them. Keys in other belong to the document instead.
-func (d *document) parseSearches(node *yaml.Node, members []member, other []string) (*expr, error) {
+func (d *document) parseSearches(node *yaml.Node, members []member, other []string) (when *expr, condition []string, err error) {
 	ids := &identifiers{byName: map[string]*expr{}}
-	var conditions []string
 	var place *yaml.Node
 	for _, m := range members {
 		switch {
 		case slices.Contains(other, m.key):
 		case m.key == "condition":
-			var err error
-			if conditions, err = d.texts(m.value, "condition"); err != nil {
-				return nil, err
+			if condition, err = d.texts(m.value, "condition"); err != nil {
+				return nil, nil, err
 			}
 			place = m.value
 		case m.key == "timeframe":
-			return nil, d.at(m.name, fmt.Errorf("%q belongs to Sigma 1: write a correlation", m.key))
+			return nil, nil, d.at(m.name, fmt.Errorf("%q belongs to Sigma 1: write a correlation", m.key))
 		default:
 			e, err := d.parseSearch(m.value, 0)
 			if err != nil {
-				return nil, d.at(m.name, fmt.Errorf("search identifier %s: %w", quoted(m.key), err))
+				return nil, nil, d.at(m.name, fmt.Errorf("search identifier %s: %w", quoted(m.key), err))
 			}
 			named := *e
 			named.selection = m.key
 			if err := ids.add(m.key, &named); err != nil {
-				return nil, d.at(m.name, err)
+				return nil, nil, d.at(m.name, err)
 			}
 		}
 	}
-	if len(conditions) == 0 {
-		return nil, d.at(node, fmt.Errorf("the condition is missing"))
+	if len(condition) == 0 {
+		return nil, nil, d.at(node, fmt.Errorf("the condition is missing"))
 	}
-	return d.parseConditions(place, conditions, ids)
+	when, err = d.parseConditions(place, condition, ids)
+	return when, condition, err
 }
 
 func (d *document) parseConditions(place *yaml.Node, conditions []string, ids *identifiers) (*expr, error) {
@@ -123,7 +122,11 @@ func (d *document) parseKeywords(place *yaml.Node, nodes []*yaml.Node) (*expr, e
 		it.values = append(it.values, v)
 	}
 	e, err := d.compileItem(it)
-	return e, d.at(place, err)
+	if err != nil {
+		return nil, d.at(place, err)
+	}
+	e.item = it
+	return e, nil
 }
 
 func (d *document) parseItems(node *yaml.Node) (*expr, error) {
@@ -151,7 +154,7 @@ func (d *document) parseItem(m *member) (*expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	it := &item{field: fieldName(parts[0]), chain: modifiers}
+	it := &item{field: fieldName(parts[0]), modifiers: parts[1:], chain: modifiers}
 	if mapped, ok := d.fields[it.field]; ok {
 		it.field = fieldName(mapped)
 	}
@@ -172,7 +175,12 @@ func (d *document) parseItem(m *member) (*expr, error) {
 		}
 		it.values = append(it.values, v)
 	}
-	return d.compileItem(it)
+	e, err := d.compileItem(it)
+	if err != nil {
+		return nil, err
+	}
+	e.item = it
+	return e, nil
 }
 
 // fieldName is a field's name as the specification wants it: without spaces.

@@ -293,11 +293,11 @@ func (l *loader) parseRule(d *document, detection, logSource *yaml.Node) error {
 	if err != nil {
 		return err
 	}
-	when, err := d.parseSearches(detection, members, nil)
+	when, condition, err := d.parseSearches(detection, members, nil)
 	if err != nil {
 		return err
 	}
-	return l.addRule(&Rule{Meta: d.meta, LogSource: source, when: when})
+	return l.addRule(&Rule{Meta: d.meta, LogSource: source, Condition: condition, when: when})
 }
 
 func (l *loader) parseFilter(d *document, filter, logSource *yaml.Node) error {
@@ -322,9 +322,10 @@ func (l *loader) parseFilter(d *document, filter, logSource *yaml.Node) error {
 	if len(f.rules) == 0 {
 		return fmt.Errorf("the filter names no rules")
 	}
-	if f.when, err = d.parseSearches(filter, members, []string{"rules"}); err != nil {
+	if f.when, _, err = d.parseSearches(filter, members, []string{"rules"}); err != nil {
 		return err
 	}
+	f.when.rename("filter " + d.meta.Title + ": ")
 	l.filters = append(l.filters, f)
 	return nil
 }

@@ -22,6 +22,7 @@ type expr struct {
 	kids      []*expr
 	test      *test
 	selection string // the search identifier that this part is the whole of
+	item      *item  // the line of a search that this part is the whole of
 	size      int    // number of nodes below, as if nothing were shared
 }
 

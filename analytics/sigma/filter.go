@@ -129,7 +129,9 @@ func (o *Override) exclusion(options *Options) (*expr, error) {
 	if len(parts) == 0 {
 		return nil, nil
 	}
-	return join(opOr, parts), nil
+	named := *join(opOr, parts)
+	named.selection = "override"
+	return &named, nil
 }
 
 // applyOverrides goes through the overrides in their order.

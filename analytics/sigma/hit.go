@@ -26,40 +26,6 @@ func (h *Hit) Evidence() []Evidence {
 	return c.found
 }
 
-// SelectionResult says of one search identifier of a rule whether it holds.
-type SelectionResult struct {
-	Name     string
-	Holds    bool
-	Evidence []Evidence
-}
-
-// Why evaluates every search of a rule on r, also those that could not
-// change the outcome, and says whether the rule holds. It is slow.
-func Why(rule *Rule, r *Record) (results []SelectionResult, holds bool) {
-	b := Compile([]*Rule{rule})
-	m := b.NewMatcher()
-	m.begin(r)
-	seen := map[string]bool{}
-	var walk func(e *expr)
-	walk = func(e *expr) {
-		if e.selection != "" && !seen[e.selection] {
-			seen[e.selection] = true
-			c := &collector{m: m}
-			result := SelectionResult{Name: e.selection, Holds: c.holds(e)}
-			if result.Holds {
-				c.collect(e, e.selection)
-				result.Evidence = c.found
-			}
-			results = append(results, result)
-		}
-		for _, kid := range e.kids {
-			walk(kid)
-		}
-	}
-	walk(rule.when)
-	return results, (&collector{m: m}).holds(rule.when)
-}
-
 // collector walks a rule's logic over the record that its Matcher holds.
 type collector struct {
 	m     *Matcher

@@ -31,10 +31,11 @@ const (
 
 // item is one line of a search: a field, its modifiers, its values.
 type item struct {
-	field  string
-	chain  chain
-	values []value
-	list   bool // the values were written as a list
+	field     string
+	modifiers []string // as written
+	chain     chain
+	values    []value
+	list      bool // the values were written as a list
 }
 
 // chain is a field's modifiers, sorted by what they change.

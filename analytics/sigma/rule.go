@@ -60,6 +60,8 @@ type Rule struct {
 	LogSource LogSource
 	// Silent: the rule only feeds correlations and raises nothing by itself.
 	Silent bool
+	// Condition is as the author wrote it; of several any one is enough.
+	Condition []string
 	// Filters are the titles of the filters applied to it.
 	Filters []string
 
