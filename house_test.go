@@ -58,13 +58,14 @@ var rooms = map[string]room{
 
 	"analytics/sigma/source":     {[]string{"event"}, []string{"go.yaml.in/yaml/v3"}},
 	"analytics/sigma/stream":     {[]string{"analytics", "analytics/sigma", "analytics/sigma/source", "event"}, []string{"go.yaml.in/yaml/v3"}},
-	"analytics/sigma/ruletest":   {[]string{"analytics/sigma/source", "event"}, []string{"go.yaml.in/yaml/v3"}},
+	"analytics/sigma/ruletest":   {[]string{"analytics/sigma", "analytics/sigma/source", "event"}, []string{"go.yaml.in/yaml/v3"}},
 	"analytics/endpoint/windows": {[]string{"analytics/endpoint", "event"}, []string{"github.com/tidwall/gjson"}},
 	"analytics/endpoint/linux":   {[]string{"analytics/endpoint", "event"}, []string{"github.com/tidwall/gjson"}},
 	"analytics/endpoint/macos":   {[]string{"analytics/endpoint", "event"}, []string{"github.com/tidwall/gjson"}},
 	"analytics/endpoint/network": {[]string{"analytics/endpoint", "event"}, []string{"github.com/tidwall/gjson", "github.com/gopacket/gopacket"}},
 	"configs/rules":              {nil, std},
 	"configs/sigma":              {nil, std},
+	"analytics/sigma/coverage":   {[]string{"analytics/sigma", "analytics/sigma/source"}, []string{"go.yaml.in/yaml/v3"}},
 }
 
 // TestArrows fails on any import that the house does not have: arrows point

@@ -48,7 +48,7 @@ func TestPublicRecords(t *testing.T) {
 		if err := json.Unmarshal(line, &r); err != nil {
 			t.Fatal(err)
 		}
-		for _, rule := range b.firing(decode(r.Raw)) {
+		for _, rule := range firing(b, decode(r.Raw)) {
 			name := rule.File
 			if rule.Silent {
 				name += " (part)"

@@ -48,10 +48,7 @@ func section(t *testing.T, page, name, text string) string {
 
 func sourceRows(t *testing.T) string {
 	t.Helper()
-	all, err := source.Load(table.Files)
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := tableOf(t)
 	var b strings.Builder
 	b.WriteString("| product | category | service | fields that the table adds |\n|---|---|---|---|\n")
 	for i, s := range all.Sources() {
@@ -116,7 +113,7 @@ func TestPageExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := newBench(t, parsed.Rules)
-	if len(b.firing(decode(cases.Hit[0].Line))) != 1 || len(b.firing(decode(cases.Miss[0].Line))) != 0 {
+	if len(firing(b, decode(cases.Hit[0].Line))) != 1 || len(firing(b, decode(cases.Miss[0].Line))) != 0 {
 		t.Error("the example does not do what it says")
 	}
 	if _, err := source.Load(table.Files, fstest.MapFS{"acme.yml": {Data: []byte(blocks[2])}}); err != nil {

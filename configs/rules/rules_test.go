@@ -47,57 +47,24 @@ func load(t testing.TB) *sigma.Rules {
 	return loaded
 }
 
-// bench holds what one file of rules is tried with.
-type bench struct {
-	table *source.Table
-	view  *source.View
-	rules []*sigma.Rule
-	of    [][]source.ID // by rule
-	match []*sigma.Matcher
+// newBench holds what some rules are tried with.
+func newBench(t testing.TB, some []*sigma.Rule) *ruletest.Bench {
+	t.Helper()
+	return ruletest.NewBench(tableOf(t), some)
 }
 
-func newBench(t testing.TB, some []*sigma.Rule) *bench {
+func tableOf(t testing.TB) *source.Table {
 	t.Helper()
 	all, err := source.Load(table.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{table: all, view: all.NewView(), rules: some}
-	for _, rule := range some {
-		l := rule.LogSource
-		b.of = append(b.of, all.Select(source.Source{Product: l.Product, Category: l.Category, Service: l.Service}))
-		b.match = append(b.match, sigma.Compile([]*sigma.Rule{rule}).NewMatcher())
-	}
-	return b
-}
-
-// show evaluates all rules on ev, and tells which hold for which record.
-func (b *bench) show(ev *event.Event, tell func(*sigma.Rule, *sigma.Record)) {
-	ids := slices.Clone(b.view.Look(ev))
-	for i, rule := range b.rules {
-		try := func(typed []event.Field) (held bool) {
-			record := sigma.Record{Fields: ev.Fields, Typed: typed, Text: ev.Raw}
-			b.match[i].Match(&record, func(*sigma.Hit) {
-				held = true
-				tell(rule, &record)
-			})
-			return held
-		}
-		if ev.LogName == "" { // a record that names no log is of the rule's own source
-			try(nil)
-			continue
-		}
-		for _, id := range ids {
-			if slices.Contains(b.of[i], id) && try(b.view.Typed(id)) {
-				break // one hit for a rule and an event, of however many sources it is
-			}
-		}
-	}
+	return all
 }
 
 // firing gives the rules that hold for ev.
-func (b *bench) firing(ev *event.Event) (found []*sigma.Rule) {
-	b.show(ev, func(rule *sigma.Rule, _ *sigma.Record) { found = append(found, rule) })
+func firing(b *ruletest.Bench, ev *event.Event) (found []*sigma.Rule) {
+	b.Show(ev, func(rule *sigma.Rule, _ *sigma.Record) { found = append(found, rule) })
 	return found
 }
 
@@ -118,7 +85,7 @@ func testFiles(t testing.TB) []string {
 
 // TestCases: each rule holds for each of its hits and for none of its misses.
 func TestCases(t *testing.T) {
-	loaded := load(t)
+	loaded, all := load(t), tableOf(t)
 	for _, name := range testFiles(t) {
 		t.Run(name, func(t *testing.T) {
 			content, err := fs.ReadFile(rules.Files, strings.TrimSuffix(name, ".yml")+ruletest.Suffix)
@@ -129,57 +96,10 @@ func TestCases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			fires := caseRunner(t, name, loaded)
-			for i := range cases.Hit {
-				if !fires(&cases.Hit[i]) {
-					t.Errorf("hit %d does not fire: %s", i+1, what(&cases.Hit[i]))
-				}
-			}
-			for i := range cases.Miss {
-				if fires(&cases.Miss[i]) {
-					t.Errorf("miss %d fires: %s", i+1, what(&cases.Miss[i]))
-				}
+			for _, f := range ruletest.NewTrial(name, loaded, all, decode).Run(cases) {
+				t.Errorf("%s: %s: %s", f.Case, f.Reason, f.Record)
 			}
 		})
-	}
-}
-
-func what(c *ruletest.Case) string {
-	first := c.Steps()[0]
-	return fmt.Sprintf("%s%v", first.Line, first.Record)
-}
-
-// caseRunner says whether a case makes the file's rule, or its outermost
-// correlation, hold.
-func caseRunner(t *testing.T, name string, loaded *sigma.Rules) func(*ruletest.Case) bool {
-	var own []*sigma.Rule
-	for _, rule := range loaded.Rules {
-		if rule.File == name {
-			own = append(own, rule)
-		}
-	}
-	var correlations []*sigma.Correlation
-	for _, c := range loaded.Correlations {
-		if c.File == name {
-			correlations = append(correlations, c)
-		}
-	}
-	b, fed := newBench(t, own), sigma.Correlate(correlations)
-	return func(c *ruletest.Case) (fired bool) {
-		correlator := sigma.NewCorrelator(fed, sigma.CorrelatorOptions{})
-		hold := func(*sigma.Correlated) { fired = true }
-		for n, step := range c.Steps() {
-			ev, err := step.Event(decode)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b.show(ev, func(rule *sigma.Rule, record *sigma.Record) {
-				fired = fired || !rule.Silent
-				fed.Sightings(rule, record, ev.Time, fmt.Sprint(n), func(s *sigma.Sighting) { correlator.Observe(s, hold) })
-			})
-		}
-		correlator.Tick(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), hold)
-		return fired
 	}
 }
 
@@ -225,10 +145,7 @@ func TestMetadata(t *testing.T) {
 			fail("tags name no tactic or no technique: %v", m.Tags)
 		}
 	}
-	all, err := source.Load(table.Files)
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := tableOf(t)
 	for _, rule := range loaded.Rules {
 		check(&rule.Meta, !rule.Silent)
 		l := rule.LogSource

@@ -158,6 +158,36 @@ func (t *Table) Fields(id ID) []Field {
 	return fields
 }
 
+// Kind is one way in which an event is of a source.
+type Kind struct {
+	Logs       []string            // log names, any of them; none: whatever the log
+	Class      string              // of the event; empty: any
+	Activities []string            // of the class, any of them; none: whatever the activity
+	Fields     map[string][]string // values of the record's own fields, any of them
+}
+
+// Kinds lists the ways in which an event is of a source.
+func (t *Table) Kinds(id ID) []Kind {
+	kinds := make([]Kind, 0, len(t.sources[id].when))
+	for i := range t.sources[id].when {
+		c := &t.sources[id].when[i]
+		k := Kind{Logs: c.logs, Fields: map[string][]string{}}
+		if !c.anyClass {
+			k.Class = c.class.Name()
+		}
+		for _, a := range c.activities {
+			k.Activities = append(k.Activities, activityName(c.class, a))
+		}
+		for _, f := range c.fields {
+			if len(f.values) > 0 {
+				k.Fields[f.id.Name()] = f.values
+			}
+		}
+		kinds = append(kinds, k)
+	}
+	return kinds
+}
+
 // View looks at one event after the other. It is used from one goroutine at a
 // time; in steady state it allocates nothing.
 type View struct {
