@@ -15,6 +15,12 @@ var (
 	relations = []string{"derived", "obsolete", "merged", "renamed", "similar"}
 )
 
+// Levels lists the levels that a rule may have, the lowest first.
+func Levels() []string { return slices.Clone(levels) }
+
+// Statuses lists the values that a rule's status may have.
+func Statuses() []string { return slices.Clone(statuses) }
+
 // parseMeta reads what documents say about themselves. Keys that Sigma does
 // not know are the author's own and pass.
 func (d *document) parseMeta(members []member) error {

@@ -56,16 +56,14 @@ func (c *counter) count(d *detection) {
 }
 
 func (c *counter) countTags(tags []string) {
-	tagged := false
-	for _, tag := range tags {
-		if technique := techniqueOf(tag); technique != "" {
-			tagged = true
-			c.techniques.add(technique, c.n)
-		} else if tactic := tacticOf(tag); tactic != "" {
-			c.tactics.add(tactic, c.n)
-		}
+	techniques := Techniques(tags)
+	for _, technique := range techniques {
+		c.techniques.add(technique, c.n)
 	}
-	if !tagged {
+	for _, tactic := range Tactics(tags) {
+		c.tactics.add(tactic, c.n)
+	}
+	if len(techniques) == 0 {
 		c.untagged++
 	}
 }

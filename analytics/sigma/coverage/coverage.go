@@ -9,7 +9,6 @@
 package coverage
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/vegress/vegress/analytics/sigma"
@@ -101,7 +100,7 @@ func Compute(rules *sigma.Rules, table *source.Table, options Options) *Report {
 	reach := reachOf(all)
 	report := &Report{Technique: strings.ToUpper(options.Technique), Of: len(all)}
 	for _, d := range all {
-		if options.Technique == "" || d.hasTechnique(options.Technique) {
+		if options.Technique == "" || HasTechnique(d.meta.Tags, options.Technique) {
 			report.Rules++
 			c.count(&d)
 		}
@@ -137,34 +136,6 @@ func detections(loaded *sigma.Rules) []detection {
 		}
 	}
 	return all
-}
-
-func (d *detection) hasTechnique(technique string) bool {
-	want := strings.ToUpper(technique)
-	return slices.ContainsFunc(d.meta.Tags, func(tag string) bool {
-		have := techniqueOf(tag)
-		return have == want || strings.HasPrefix(have, want+".")
-	})
-}
-
-// techniqueOf is the technique that a tag names ("attack.t1102.001"), or "".
-func techniqueOf(tag string) string {
-	name, ok := strings.CutPrefix(strings.ToUpper(tag), "ATTACK.T")
-	if !ok || name == "" || name[0] < '0' || name[0] > '9' {
-		return ""
-	}
-	return "T" + name
-}
-
-// tacticOf is the tactic that a tag names ("attack.command-and-control"), or
-// "". Groups (G0016) and software (S0154) are no tactics.
-func tacticOf(tag string) string {
-	name, ok := strings.CutPrefix(strings.ToLower(tag), "attack.")
-	isID := len(name) > 1 && strings.IndexByte("tgscdm", name[0]) >= 0 && name[1] >= '0' && name[1] <= '9'
-	if !ok || name == "" || isID {
-		return ""
-	}
-	return strings.ReplaceAll(name, "_", "-")
 }
 
 // tests tells of each value that a detection asks for or leaves out.

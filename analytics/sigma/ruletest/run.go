@@ -2,6 +2,7 @@ package ruletest
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -80,7 +81,7 @@ type Failure struct {
 // Trial is a file of rules to try cases on.
 type Trial struct {
 	bench  *Bench
-	own    map[string]bool // keys of rules and correlations that the cases are about
+	own    map[string]bool // keys of what the cases are about: of the file, and raised
 	fed    *sigma.Correlations
 	decode func(line string) *event.Event
 }
@@ -95,7 +96,9 @@ func NewTrial(file string, loaded *sigma.Rules, table *source.Table, decode func
 		if c.File != file && !needed[c.Key()] {
 			continue
 		}
-		t.own[c.Key()] = c.File == file && !c.Silent
+		if c.File == file && !c.Silent {
+			t.own[c.Key()] = true
+		}
 		correlations = append(correlations, c)
 		for _, key := range c.Refers() {
 			needed[key] = true
@@ -105,7 +108,9 @@ func NewTrial(file string, loaded *sigma.Rules, table *source.Table, decode func
 	var rules []*sigma.Rule
 	for _, rule := range loaded.Rules {
 		if rule.File == file || needed[rule.Key()] {
-			t.own[rule.Key()] = rule.File == file && !rule.Silent
+			if rule.File == file && !rule.Silent {
+				t.own[rule.Key()] = true
+			}
 			rules = append(rules, rule)
 		}
 	}
@@ -113,16 +118,25 @@ func NewTrial(file string, loaded *sigma.Rules, table *source.Table, decode func
 	return t
 }
 
-// Run tries all cases.
+// Run tries all cases. Each rule and correlation of the file that raises
+// something needs a hit of its own.
 func (t *Trial) Run(cases *Cases) (failures []Failure) {
+	hit := map[string]bool{}
 	for i := range cases.Hit {
-		if fired, err := t.Fires(&cases.Hit[i]); err != nil || !fired {
+		fired, err := t.fire(&cases.Hit[i])
+		if err != nil || len(fired) == 0 {
 			failures = append(failures, failure("hit", i, &cases.Hit[i], "does not hold", err))
 		}
+		maps.Copy(hit, fired)
 	}
 	for i := range cases.Miss {
-		if fired, err := t.Fires(&cases.Miss[i]); err != nil || fired {
+		if fired, err := t.fire(&cases.Miss[i]); err != nil || len(fired) > 0 {
 			failures = append(failures, failure("miss", i, &cases.Miss[i], "holds", err))
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(t.own)) {
+		if !hit[key] && len(hit) > 0 {
+			failures = append(failures, Failure{Case: "rule " + key, Reason: "no hit makes it hold"})
 		}
 	}
 	return failures
@@ -143,18 +157,23 @@ func failure(kind string, i int, c *Case, reason string, err error) Failure {
 // end is behind all windows.
 var end = time.Unix(0, math.MaxInt64)
 
-// Fires says whether a case makes the file's rule, or its outermost
-// correlation, hold.
-func (t *Trial) Fires(c *Case) (fired bool, err error) {
+// fire tells which of the file's rules and correlations a case makes hold.
+func (t *Trial) fire(c *Case) (fired map[string]bool, err error) {
 	correlator := sigma.NewCorrelator(t.fed, sigma.CorrelatorOptions{})
-	hold := func(found *sigma.Correlated) { fired = fired || t.own[found.Correlation.Key()] }
+	fired = map[string]bool{}
+	note := func(key string) {
+		if t.own[key] {
+			fired[key] = true
+		}
+	}
+	hold := func(found *sigma.Correlated) { note(found.Correlation.Key()) }
 	for n, step := range c.Steps() {
 		ev, err := step.Event(t.decode)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		t.bench.Show(ev, func(rule *sigma.Rule, record *sigma.Record) {
-			fired = fired || t.own[rule.Key()]
+			note(rule.Key())
 			t.fed.Sightings(rule, record, ev.Time, fmt.Sprint(n), func(s *sigma.Sighting) { correlator.Observe(s, hold) })
 		})
 	}
