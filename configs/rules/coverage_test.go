@@ -2,53 +2,36 @@ package rules_test
 
 import (
 	"encoding/json"
-	"flag"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
-
+	"github.com/vegress/vegress/analytics/sigma/coverage"
 	"github.com/vegress/vegress/configs/rules"
 )
 
-var update = flag.Bool("update", false, "write docs/t1102-coverage.md anew")
-
-// published is one rule of the catalogue, and what became of it here.
-type published struct {
-	Vendor, Title, ID, Platform, Verdict, Note string
-	By                                         []string
-}
-
-func readCatalogue(t testing.TB) []published {
+func readCatalogue(t testing.TB) []coverage.Published {
 	t.Helper()
 	content, err := fs.ReadFile(rules.Files, "t1102.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file struct{ Catalogue []published }
-	if err := yaml.Unmarshal(content, &file); err != nil {
+	list, err := coverage.ParsePublished(content, load(t))
+	if err != nil {
 		t.Fatal(err)
 	}
-	return file.Catalogue
+	return list
 }
 
-var verdicts = []string{"covered", "in part", "not yet", "no"}
-
-// TestCoverage: each published rule is covered by rules that there are, whose
-// headers name it, or there is a reason why not; the page says the same.
+// TestCoverage: the headers of rules name each published rule that they cover.
 func TestCoverage(t *testing.T) {
 	list := readCatalogue(t)
-	count := map[string]int{}
+	if len(list) != 59 {
+		t.Errorf("%d rules, want 59", len(list))
+	}
 	for _, p := range list {
-		count[p.Verdict]++
-		covering := p.Verdict == "covered" || p.Verdict == "in part"
-		if covering != (len(p.By) > 0) || p.Verdict != "covered" && p.Note == "" {
-			t.Errorf("%q: verdict %q with rules %v and note %q", p.Title, p.Verdict, p.By, p.Note)
-		}
 		for _, by := range p.By {
 			content, err := fs.ReadFile(rules.Files, "web_service/"+by+".yml")
 			if err != nil {
@@ -59,44 +42,6 @@ func TestCoverage(t *testing.T) {
 			}
 		}
 	}
-	total := 0
-	for _, verdict := range verdicts {
-		total += count[verdict]
-	}
-	if len(list) != 59 || total != 59 {
-		t.Errorf("%d rules, %d with a known verdict; want 59", len(list), total)
-	}
-	page, file := coveragePage(list, count), filepath.Join("..", "..", "docs", "t1102-coverage.md")
-	if *update {
-		if err := os.WriteFile(file, []byte(page), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if now, err := os.ReadFile(file); err != nil || string(now) != page {
-		t.Errorf("docs/t1102-coverage.md is not what configs/rules/t1102.yml says (%v): run go test ./configs/rules -run TestCoverage -update", err)
-	}
-}
-
-func coveragePage(list []published, count map[string]int) string {
-	var b strings.Builder
-	b.WriteString("# Published rules for ATT&CK T1102, and ours\n\n")
-	b.WriteString("The published detection rules for [T1102, Web Service](https://attack.mitre.org/techniques/T1102/), and what covers each here. Made of `configs/rules/t1102.yml`; the rules are in `configs/rules/web_service` ([rules.md](rules.md)).\n\n| verdict | rules | meaning |\n|---|---|---|\n")
-	meaning := map[string]string{
-		"covered": "a rule of ours finds what it finds", "in part": "a rule of ours finds most of it; the note says what not",
-		"not yet": "needs a memory that Sigma's correlations do not have", "no": "needs records that vegress does not take",
-	}
-	for _, verdict := range verdicts {
-		fmt.Fprintf(&b, "| %s | %d | %s |\n", verdict, count[verdict], meaning[verdict])
-	}
-	b.WriteString("\n| # | vendor | rule | platform | verdict | covered by | note |\n|---|---|---|---|---|---|---|\n")
-	for i, p := range list {
-		by := make([]string, len(p.By))
-		for k := range p.By {
-			by[k] = "`" + p.By[k] + "`"
-		}
-		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s | %s |\n", i+1, p.Vendor, p.Title, p.Platform, p.Verdict, strings.Join(by, ", "), p.Note)
-	}
-	return b.String()
 }
 
 // TestCatalogueIsWhole holds the list against the collection of published

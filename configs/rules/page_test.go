@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path"
@@ -15,6 +16,8 @@ import (
 	"github.com/vegress/vegress/analytics/sigma/source"
 	table "github.com/vegress/vegress/configs/sigma"
 )
+
+var update = flag.Bool("update", false, "write the lists of docs/rules.md anew")
 
 // TestPage: docs/rules.md lists the log sources and rules that there are.
 func TestPage(t *testing.T) {

@@ -37,6 +37,18 @@ type Report struct {
 	Exclusions []Value     `json:"exclusions"`
 }
 
+// Cut leaves the first n rows of each table; 0: all.
+func (r *Report) Cut(n int) {
+	if n == 0 {
+		return
+	}
+	r.Levels, r.Tactics, r.Techniques = first(n, r.Levels), first(n, r.Tactics), first(n, r.Techniques)
+	r.Sources, r.Events, r.Fields = first(n, r.Sources), first(n, r.Events), first(n, r.Fields)
+	r.Values, r.Exclusions = first(n, r.Values), first(n, r.Exclusions)
+}
+
+func first[T any](n int, rows []T) []T { return rows[:min(n, len(rows))] }
+
 // Count is one thing and how many rules have it.
 type Count struct {
 	Name  string `json:"name"`

@@ -22,11 +22,14 @@ const (
 	maxFields    = 512 // of one source
 )
 
-// tableFile is a file of the table as it is written. product, category and
-// fields hold for all its sources that do not say otherwise.
+// tableFile is a file of the table as it is written. product, category,
+// complete and fields hold for all its sources that do not say otherwise; own
+// is added to theirs.
 type tableFile struct {
 	Product  string               `yaml:"product"`
 	Category string               `yaml:"category"`
+	Own      stringSet            `yaml:"own"`
+	Complete bool                 `yaml:"complete"`
 	Fields   map[string]stringSet `yaml:"fields"`
 	Sources  []tableSource        `yaml:"sources"`
 }
@@ -37,6 +40,8 @@ type tableSource struct {
 	Category *string              `yaml:"category"`
 	Service  string               `yaml:"service"`
 	When     clauses              `yaml:"when"`
+	Own      stringSet            `yaml:"own"`
+	Complete *bool                `yaml:"complete"`
 	Fields   map[string]stringSet `yaml:"fields"`
 }
 
@@ -237,6 +242,10 @@ func (f *tableFile) compile(s *tableSource) (entry, error) {
 		}
 		e.when = append(e.when, c)
 	}
+	if e.complete = f.Complete; s.Complete != nil {
+		e.complete = *s.Complete
+	}
+	e.own = slices.Concat(f.Own, s.Own)
 	err := e.columns(f.Fields, s.Fields)
 	return e, err
 }

@@ -45,6 +45,9 @@ type entry struct {
 	line   int
 	when   []clause
 	fields []column
+
+	own      []string // names of the records' own fields
+	complete bool     // own has all of them
 }
 
 // column is a Sigma field that the table makes of an event.
@@ -156,6 +159,17 @@ func (t *Table) Fields(id ID) []Field {
 		fields[i] = Field{Name: columns[i].name, Paths: columns[i].paths}
 	}
 	return fields
+}
+
+// Names lists the names that fields of a source's events have: those that the
+// table adds, and those of the records themselves as far as the table knows
+// them. complete: there are no others.
+func (t *Table) Names(id ID) (names []string, complete bool) {
+	e := &t.sources[id]
+	for i := range e.fields {
+		names = append(names, e.fields[i].name)
+	}
+	return append(names, e.own...), e.complete
 }
 
 // Kind is one way in which an event is of a source.

@@ -25,6 +25,8 @@ const builtinName = "builtin"
 type Set struct {
 	*sigma.Rules
 	Table *source.Table
+	// Files has the files of all rules by the names that the rules give them.
+	Files fs.FS
 }
 
 // Load reads all that o names. A rule that cannot be used is one of the
@@ -43,7 +45,8 @@ func Load(builtin Builtin, o Options) (*Set, error) {
 	for _, path := range o.Paths {
 		paths = append(paths, apart(path))
 	}
-	return &Set{Rules: sigma.Load(library{builtin.Rules}, paths, engine), Table: table}, nil
+	files := library{builtin.Rules}
+	return &Set{Rules: sigma.Load(files, paths, engine), Table: table, Files: files}, nil
 }
 
 // apart keeps a path of the user's from being taken for a built-in one.
