@@ -24,6 +24,27 @@ func TestPublishedPage(t *testing.T) {
 	}
 }
 
+// TestWhyOfThePage: docs/rules.md shows what why says of its own rule.
+func TestWhyOfThePage(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(text)
+	rule := write(t, "coredump.yml", blocks(page, "yaml")[0])
+	_, after, _ := strings.Cut(page, "The rule above, and the event `")
+	record, after, _ := strings.Cut(after, "`:\n\n```\n")
+	want, _, found := strings.Cut(after, "```\n")
+	if !found {
+		t.Fatal("docs/rules.md has no example of why")
+	}
+	got := command(t, "rules", "why", rule, write(t, "event.json", record))
+	_, got.out, _ = strings.Cut(got.out, ", event 1: ") // the file's folder is before it
+	if got.code != exitFailed || "event.json, event 1: "+got.out != want {
+		t.Errorf("exit code %d (%s), got:\n%s\nwant:\n%s", got.code, got.err, got.out, want)
+	}
+}
+
 // TestRulesSameTwice: what is said of the same rules is the same, byte by byte.
 func TestRulesSameTwice(t *testing.T) {
 	for _, args := range []string{"rules list --json", "rules check --json", "rules coverage --json", "rules coverage --technique T1102", "rules test --json"} {
