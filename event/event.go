@@ -66,6 +66,15 @@ const (
 	ProcessLaunch    Activity = 1
 	ProcessTerminate Activity = 2
 
+	// File Activity.
+	FileCreate        Activity = 1
+	FileRead          Activity = 2
+	FileUpdate        Activity = 3
+	FileDelete        Activity = 4
+	FileRename        Activity = 5
+	FileSetAttributes Activity = 6
+	FileSetSecurity   Activity = 7
+
 	// API Activity.
 	APICreate Activity = 1
 	APIRead   Activity = 2

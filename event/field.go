@@ -67,10 +67,19 @@ func newNameTable() *nameTable {
 // MaxFieldNames names it gives the id of "other". What is not valid UTF-8 in
 // a name is read as U+FFFD. It is safe for concurrent use.
 func Intern(name string) FieldID {
-	if id, ok := names.ids.Load(name); ok {
-		return id.(FieldID)
+	if id, ok := Known(name); ok {
+		return id
 	}
 	return names.add(strings.Clone(strings.ToValidUTF8(name, "\uFFFD")))
+}
+
+// Known gives the id of name where it has one. It is safe for concurrent use.
+func Known(name string) (FieldID, bool) {
+	id, ok := names.ids.Load(name)
+	if !ok {
+		return 0, false
+	}
+	return id.(FieldID), true
 }
 
 func (t *nameTable) add(name string) FieldID {
