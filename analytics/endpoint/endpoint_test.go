@@ -2,10 +2,13 @@ package endpoint_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/vegress/vegress/analytics/endpoint"
+	"github.com/vegress/vegress/event"
 )
 
 func TestObject(t *testing.T) {
@@ -27,5 +30,34 @@ func TestObject(t *testing.T) {
 		if !errors.Is(err, c.want) || err == nil && !got.IsObject() {
 			t.Errorf("%s: %v", c.name, err)
 		}
+	}
+}
+
+// TestFlatten: nested names are joined by dots, kinds are kept, and names that
+// only records bring come to an end.
+func TestFlatten(t *testing.T) {
+	object, err := endpoint.Object(`{"a":1,"b":{"c":"x\"y","d":[true,{"e":null}]},"f":{},"g":[]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ev event.Event
+	endpoint.Flatten(object, &ev)
+	var got []string
+	for _, f := range ev.Fields {
+		got = append(got, fmt.Sprintf("%s=%s/%d", f.ID.Name(), f.Value, f.Kind))
+	}
+	want := []string{"a=1/1", `b.c=x"y/0`, "b.d=true/2", "b.d.e=/3"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := endpoint.Name(strings.Repeat("n", 1000)).Name(); got != "other" {
+		t.Errorf("a long name is %q, want other", got)
+	}
+	last := event.FieldID(0)
+	for i := range event.MaxFieldNames {
+		last = endpoint.Name(fmt.Sprintf("only records say %d", i))
+	}
+	if last.Name() != "other" || event.Intern("a rule says this").Name() != "a rule says this" {
+		t.Errorf("the last of many names is %q", last.Name())
 	}
 }
