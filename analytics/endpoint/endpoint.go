@@ -7,6 +7,7 @@ package endpoint
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -77,6 +78,9 @@ func Object(text string) (gjson.Result, error) {
 // deep says that more than MaxDepth brackets are open at once, outside of
 // strings.
 func deep(text string) bool {
+	if strings.Count(text, "{")+strings.Count(text, "[") <= MaxDepth {
+		return false // most records, and many times faster
+	}
 	depth, quoted := 0, false
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
