@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -9,94 +10,126 @@ import (
 	"github.com/vegress/vegress/event"
 )
 
-// Fields of Sysmon that the typed members of an event are made of
-// (https://learn.microsoft.com/sysinternals/downloads/sysmon).
-var (
-	sysmonEventID      = event.Intern("EventID")
-	sysmonChannel      = event.Intern("Channel")
-	sysmonComputer     = event.Intern("Computer")
-	sysmonUtcTime      = event.Intern("UtcTime")
-	sysmonSystemTime   = event.Intern("TimeCreated_SystemTime")
-	sysmonUser         = event.Intern("User")
-	sysmonProcessGUID  = event.Intern("ProcessGuid")
-	sysmonProcessID    = event.Intern("ProcessId")
-	sysmonImage        = event.Intern("Image")
-	sysmonCommandLine  = event.Intern("CommandLine")
-	sysmonParentGUID   = event.Intern("ParentProcessGuid")
-	sysmonParentID     = event.Intern("ParentProcessId")
-	sysmonParentImage  = event.Intern("ParentImage")
-	sysmonParentLine   = event.Intern("ParentCommandLine")
-	sysmonProtocol     = event.Intern("Protocol")
-	sysmonInitiated    = event.Intern("Initiated")
-	sysmonSrcIP        = event.Intern("SourceIp")
-	sysmonSrcPort      = event.Intern("SourcePort")
-	sysmonSrcHostname  = event.Intern("SourceHostname")
-	sysmonDstIP        = event.Intern("DestinationIp")
-	sysmonDstPort      = event.Intern("DestinationPort")
-	sysmonDstHostname  = event.Intern("DestinationHostname")
-	sysmonTarget       = event.Intern("TargetFilename")
-	sysmonQueryName    = event.Intern("QueryName")
-	sysmonQueryStatus  = event.Intern("QueryStatus")
-	sysmonQueryResults = event.Intern("QueryResults")
+// sysmonName is the place of a field of Sysmon that the typed members of an
+// event are made of.
+type sysmonName uint8
+
+const (
+	_ sysmonName = iota
+	sysmonEventID
+	sysmonChannel
+	sysmonComputer
+	sysmonUtcTime
+	sysmonSystemTime
+	sysmonUser
+	sysmonProcessGUID
+	sysmonProcessID
+	sysmonImage
+	sysmonCommandLine
+	sysmonParentGUID
+	sysmonParentID
+	sysmonParentImage
+	sysmonParentLine
+	sysmonSourceGUID
+	sysmonSourceGuid // of event 8; event 10 has the other
+	sysmonSourceID
+	sysmonSourceImage
+	sysmonProtocol
+	sysmonInitiated
+	sysmonSrcIP
+	sysmonSrcPort
+	sysmonSrcHostname
+	sysmonDstIP
+	sysmonDstPort
+	sysmonDstHostname
+	sysmonTarget
+	sysmonQueryName
+	sysmonQueryStatus
+	sysmonQueryResults
+	sysmonImageLoaded
+	sysmonSigned
+	sysmonSignature
+	sysmonSignatureStatus
+	sysmonNames
 )
 
-// Sysmon makes an event's typed members of its Fields, which are those of a
-// record of Sysmon, for Windows or Linux, under their own names: processes
-// that start and end, connections, DNS queries, and what is done to files.
-// Other records stay Base Events, with the process that they tell of. parent
-// is the memory that Process.Parent will point at. "-" is Sysmon's way to say
-// nothing, and is taken as such.
-func Sysmon(ev *event.Event, parent *event.Process) {
-	ev.LogName = sysmonText(ev, sysmonChannel)
-	ev.Device.Hostname = sysmonText(ev, sysmonComputer)
-	ev.Time = sysmonTime(ev)
-	ev.Severity = event.SeverityInformational
-	ev.User = account(sysmonText(ev, sysmonUser))
-	ev.Process = event.Process{
-		UID:  sysmonText(ev, sysmonProcessGUID),
-		PID:  sysmonNumber(ev, sysmonProcessID),
-		Path: sysmonText(ev, sysmonImage),
+// sysmonPlaces gives the place of a field's name, by its id.
+var sysmonPlaces = func() *[event.MaxFieldNames]sysmonName {
+	places := new([event.MaxFieldNames]sysmonName)
+	for place, name := range [sysmonNames]string{
+		sysmonEventID: "EventID", sysmonChannel: "Channel", sysmonComputer: "Computer",
+		sysmonUtcTime: "UtcTime", sysmonSystemTime: "TimeCreated_SystemTime", sysmonUser: "User",
+		sysmonProcessGUID: "ProcessGuid", sysmonProcessID: "ProcessId", sysmonImage: "Image",
+		sysmonCommandLine: "CommandLine", sysmonParentGUID: "ParentProcessGuid", sysmonParentID: "ParentProcessId",
+		sysmonParentImage: "ParentImage", sysmonParentLine: "ParentCommandLine",
+		sysmonSourceGUID: "SourceProcessGUID", sysmonSourceGuid: "SourceProcessGuid", sysmonSourceID: "SourceProcessId", sysmonSourceImage: "SourceImage",
+		sysmonProtocol: "Protocol", sysmonInitiated: "Initiated", sysmonSrcIP: "SourceIp", sysmonSrcPort: "SourcePort", sysmonSrcHostname: "SourceHostname",
+		sysmonDstIP: "DestinationIp", sysmonDstPort: "DestinationPort", sysmonDstHostname: "DestinationHostname",
+		sysmonTarget: "TargetFilename", sysmonQueryName: "QueryName", sysmonQueryStatus: "QueryStatus", sysmonQueryResults: "QueryResults",
+		sysmonImageLoaded: "ImageLoaded", sysmonSigned: "Signed", sysmonSignature: "Signature", sysmonSignatureStatus: "SignatureStatus",
+	} {
+		if name != "" {
+			places[event.Intern(name)] = sysmonName(place)
+		}
 	}
-	ev.Process.Name = BaseName(ev.Process.Path)
-	switch sysmonText(ev, sysmonEventID) {
+	return places
+}()
+
+// sysmonRecord is the first value of each of those fields.
+type sysmonRecord [sysmonNames]string
+
+// Sysmon makes an event's typed members of its Fields, which are those of a
+// record of Sysmon, for Windows or Linux, under their own names
+// (https://learn.microsoft.com/sysinternals/downloads/sysmon#events):
+// processes that start and end, connections, DNS queries, and what is done to
+// files. Other records stay Base Events, with the process that they tell of.
+// parent is the memory that Process.Parent will point at. "-" is Sysmon's way
+// to say nothing, and is taken as such.
+func Sysmon(ev *event.Event, parent *event.Process) {
+	var r sysmonRecord
+	for i := range ev.Fields {
+		if place := sysmonPlaces[ev.Fields[i].ID]; place != 0 && r[place] == "" && ev.Fields[i].Value != "-" {
+			r[place] = ev.Fields[i].Value
+		}
+	}
+	ev.LogName = r[sysmonChannel]
+	ev.Device.Hostname = r[sysmonComputer]
+	ev.Time = r.time()
+	ev.Severity = event.SeverityInformational
+	ev.User = account(r[sysmonUser])
+	ev.Process = program(cmp.Or(r[sysmonImage], r[sysmonSourceImage]))
+	ev.Process.UID = cmp.Or(r[sysmonProcessGUID], r[sysmonSourceGUID], r[sysmonSourceGuid])
+	ev.Process.PID = positive(cmp.Or(r[sysmonProcessID], r[sysmonSourceID]))
+	switch r[sysmonEventID] {
 	case "1":
-		sysmonLaunch(ev, parent)
+		r.launch(ev, parent)
 	case "5":
 		ev.Class, ev.Activity = event.ProcessActivity, event.ProcessTerminate
 	case "3":
-		sysmonConnection(ev)
+		r.connection(ev)
 	case "22":
-		sysmonQuery(ev)
-	case "2":
-		sysmonFile(ev, event.FileSetAttributes)
-	case "11", "15":
-		sysmonFile(ev, event.FileCreate)
-	case "23", "26":
-		sysmonFile(ev, event.FileDelete)
+		r.query(ev)
+	case "7":
+		r.image(ev)
+	default:
+		r.file(ev)
 	}
 }
 
-func sysmonText(ev *event.Event, id event.FieldID) string {
-	if f, ok := ev.Field(id); ok && f.Value != "-" {
-		return f.Value
-	}
-	return ""
-}
-
-func sysmonNumber(ev *event.Event, id event.FieldID) int64 {
-	n, err := strconv.ParseInt(sysmonText(ev, id), 10, 64)
+func positive(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 {
 		return 0
 	}
 	return n
 }
 
-// sysmonTime is when it happened, else when it was logged.
-func sysmonTime(ev *event.Event) time.Time {
-	if t, err := time.Parse("2006-01-02 15:04:05.999999999", sysmonText(ev, sysmonUtcTime)); err == nil {
+// time is when it happened, else when it was logged.
+func (r *sysmonRecord) time() time.Time {
+	if t, err := time.Parse("2006-01-02 15:04:05.999999999", r[sysmonUtcTime]); err == nil {
 		return t
 	}
-	t, _ := time.Parse(time.RFC3339Nano, sysmonText(ev, sysmonSystemTime))
+	t, _ := time.Parse(time.RFC3339Nano, r[sysmonSystemTime])
 	return t.UTC()
 }
 
@@ -108,68 +141,125 @@ func account(s string) event.User {
 	return event.User{Name: s}
 }
 
+// program is a process by its image. Sysmon has a name of its own for one that
+// was gone when it looked.
+func program(image string) event.Process {
+	if image == "<unknown process>" {
+		return event.Process{}
+	}
+	return event.Process{Path: image, Name: BaseName(image)}
+}
+
 // BaseName is the last element of a path of Unix or Windows.
 func BaseName(path string) string {
 	return path[strings.LastIndexAny(path, `/\`)+1:]
 }
 
-func sysmonLaunch(ev *event.Event, parent *event.Process) {
+func (r *sysmonRecord) launch(ev *event.Event, parent *event.Process) {
 	ev.Class, ev.Activity = event.ProcessActivity, event.ProcessLaunch
-	ev.Process.CmdLine = sysmonText(ev, sysmonCommandLine)
-	*parent = event.Process{
-		UID:     sysmonText(ev, sysmonParentGUID),
-		PID:     sysmonNumber(ev, sysmonParentID),
-		Path:    sysmonText(ev, sysmonParentImage),
-		CmdLine: sysmonText(ev, sysmonParentLine),
-	}
+	ev.Process.CmdLine = r[sysmonCommandLine]
+	*parent = program(r[sysmonParentImage])
+	parent.UID, parent.PID, parent.CmdLine = r[sysmonParentGUID], positive(r[sysmonParentID]), r[sysmonParentLine]
 	if *parent != (event.Process{}) {
-		parent.Name = BaseName(parent.Path)
 		ev.Process.Parent = parent
 	}
 }
 
-// sysmonConnection: the source is who opened the connection, on whichever end
-// Sysmon runs.
-func sysmonConnection(ev *event.Event) {
+// connection: the source is who opened the connection, on whichever end Sysmon
+// runs.
+func (r *sysmonRecord) connection(ev *event.Event) {
 	ev.Class, ev.Activity = event.NetworkActivity, event.NetworkOpen
-	ev.Direction = event.DirectionInbound
-	if strings.EqualFold(sysmonText(ev, sysmonInitiated), "true") {
+	switch r[sysmonInitiated] {
+	case "true", "True":
 		ev.Direction = event.DirectionOutbound
+	case "false", "False":
+		ev.Direction = event.DirectionInbound
 	}
-	switch sysmonText(ev, sysmonProtocol) {
+	switch r[sysmonProtocol] {
 	case "tcp":
 		ev.Protocol = 6
 	case "udp":
 		ev.Protocol = 17
 	}
-	sysmonEnd(ev, &ev.Src, sysmonSrcIP, sysmonSrcPort, sysmonSrcHostname)
-	sysmonEnd(ev, &ev.Dst, sysmonDstIP, sysmonDstPort, sysmonDstHostname)
+	r.end(&ev.Src, sysmonSrcIP, sysmonSrcPort, sysmonSrcHostname)
+	r.end(&ev.Dst, sysmonDstIP, sysmonDstPort, sysmonDstHostname)
 }
 
-func sysmonEnd(ev *event.Event, end *event.Endpoint, ip, port, hostname event.FieldID) {
-	end.IP, _ = netip.ParseAddr(sysmonText(ev, ip))
-	if n := sysmonNumber(ev, port); n <= 65535 {
+func (r *sysmonRecord) end(end *event.Endpoint, ip, port, hostname sysmonName) {
+	if at, err := netip.ParseAddr(r[ip]); err == nil && !at.IsUnspecified() {
+		end.IP = at.Unmap()
+	}
+	if n := positive(r[port]); n <= 65535 {
 		end.Port = uint16(n)
 	}
-	end.Hostname = sysmonText(ev, hostname)
+	end.Hostname = r[hostname]
 }
 
-// sysmonQuery: the results are "type:  5 www.example.com;::ffff:192.0.2.1;".
-func sysmonQuery(ev *event.Event) {
+// query: Sysmon tells of a question once it is answered. The results are
+// "type:  5 www.example.com;::ffff:192.0.2.1;".
+func (r *sysmonRecord) query(ev *event.Event) {
 	ev.Class, ev.Activity = event.DNSActivity, event.DNSResponse
-	ev.Direction = event.DirectionOutbound
 	ev.Src.Hostname = ev.Device.Hostname
-	ev.DNS.Query = sysmonText(ev, sysmonQueryName)
-	ev.DNS.RCode = sysmonText(ev, sysmonQueryStatus)
-	for result := range strings.SplitSeq(sysmonText(ev, sysmonQueryResults), ";") {
+	ev.DNS.Query = r[sysmonQueryName]
+	ev.DNS.RCode = dnsStatus[r[sysmonQueryStatus]]
+	for result := range strings.SplitSeq(r[sysmonQueryResults], ";") {
 		if ip, err := netip.ParseAddr(strings.TrimSpace(result)); err == nil {
 			ev.DNS.Answers = append(ev.DNS.Answers, ip.Unmap())
 		}
 	}
 }
 
-func sysmonFile(ev *event.Event, a event.Activity) {
-	ev.Class, ev.Activity = event.FileActivity, a
-	ev.File.Path = sysmonText(ev, sysmonTarget)
-	ev.File.Name = BaseName(ev.File.Path)
+// dnsStatus has DNS's words for a status of Windows: an error of winerror.h
+// (https://learn.microsoft.com/windows/win32/debug/system-error-codes--9000-11999-),
+// or its name, which Elastic's module makes of it. 9501 is an answer without
+// records.
+var dnsStatus = map[string]string{
+	"0": "NOERROR", "SUCCESS": "NOERROR",
+	"9001": "FORMERR", "DNS_ERROR_RCODE_FORMAT_ERROR": "FORMERR",
+	"9002": "SERVFAIL", "DNS_ERROR_RCODE_SERVER_FAILURE": "SERVFAIL",
+	"9003": "NXDOMAIN", "DNS_ERROR_RCODE_NAME_ERROR": "NXDOMAIN",
+	"9004": "NOTIMP", "DNS_ERROR_RCODE_NOT_IMPLEMENTED": "NOTIMP",
+	"9005": "REFUSED", "DNS_ERROR_RCODE_REFUSED": "REFUSED",
+	"9501": "NOERROR", "DNS_INFO_NO_RECORDS": "NOERROR",
+}
+
+// image adds who signed the program, where the image that was loaded is the
+// process's own.
+func (r *sysmonRecord) image(ev *event.Event) {
+	if image := r[sysmonImageLoaded]; image == "" || !strings.EqualFold(image, r[sysmonImage]) {
+		return
+	}
+	switch status := r[sysmonSignatureStatus]; {
+	case r[sysmonSigned] == "false":
+		ev.Add(Signature, Unsigned)
+	case status == "Valid":
+		ev.Add(Signature, Signed)
+	case status != "":
+		ev.Add(Signature, status)
+	}
+	if signer := r[sysmonSignature]; signer != "" {
+		ev.Add(Signer, signer)
+	}
+}
+
+// file takes the records about files. Of those that Sysmon blocks the status
+// is a failure.
+func (r *sysmonRecord) file(ev *event.Event) {
+	activity, status := event.ActivityUnknown, event.StatusUnknown
+	switch r[sysmonEventID] {
+	case "2":
+		activity = event.FileSetAttributes
+	case "11", "15", "29":
+		activity = event.FileCreate
+	case "23", "26":
+		activity = event.FileDelete
+	case "27":
+		activity, status = event.FileCreate, event.StatusFailure
+	case "28":
+		activity, status = event.FileDelete, event.StatusFailure
+	}
+	if path := r[sysmonTarget]; path != "" && activity != event.ActivityUnknown {
+		ev.Class, ev.Activity, ev.Status = event.FileActivity, activity, status
+		ev.File = event.File{Path: path, Name: BaseName(path)}
+	}
 }
