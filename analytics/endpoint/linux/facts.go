@@ -39,7 +39,8 @@ type facts struct {
 
 	paths  []pathItem
 	socket socket
-	laddr  string // the same, as enriched records say it
+	family string // the same, as enriched records say it
+	laddr  string
 	lport  string
 
 	// What records of programs say: logins, sudo.
@@ -68,10 +69,8 @@ var argIDs = func() (ids [argNames]event.FieldID) {
 }()
 
 var (
-	fieldType       = event.Intern("type")
-	fieldFamily     = event.Intern("saddr_fam")
-	fieldSocketPath = event.Intern("saddr_path")
-	fieldKey        = event.Intern("key")
+	fieldType = event.Intern("type")
+	fieldKey  = event.Intern("key")
 )
 
 // record adds what one record says to f and to ev's Fields.
@@ -118,27 +117,18 @@ func (f *facts) value(kind, key, value string, ev *event.Event) {
 		value = words(value)
 	case "key": // several keys have a 0x01 between
 		for one := range strings.SplitSeq(value, "\x01") {
-			ev.Add(fieldKey, one)
+			if len(ev.Fields) < endpoint.MaxFields {
+				ev.Add(fieldKey, one)
+			}
 		}
 		return
 	case "saddr":
 		if raw, ok := unhex(value); ok {
-			f.peer(parseSocket(raw), ev)
+			f.socket = parseSocket(raw)
 		}
 	}
 	ev.Add(endpoint.Name(key), value)
 	f.remember(kind, key, value)
-}
-
-// peer takes the other end of a socket.
-func (f *facts) peer(s socket, ev *event.Event) {
-	f.socket = s
-	if s.family != "" {
-		ev.Add(fieldFamily, s.family)
-	}
-	if s.path != "" {
-		ev.Add(fieldSocketPath, s.path)
-	}
 }
 
 // words makes one line of arguments that zero bytes part.
@@ -217,6 +207,8 @@ func (f *facts) member(key string) *string {
 		return &f.address
 	case "hostname":
 		return &f.host
+	case "saddr_fam":
+		return &f.family
 	case "laddr":
 		return &f.laddr
 	case "lport":

@@ -68,9 +68,8 @@ func (a *Audit) laurelValue(kind, key string, value gjson.Result) {
 		f.args = append(f.args, unpercent(value.Str))
 		endpoint.AddValue(key, value, ev)
 	case key == "saddr":
-		raw := unpercent(value.Str)
+		f.socket = parseSocket(unpercent(value.Str))
 		ev.Add(fieldSaddr, value.Str)
-		f.peer(parseSocket(raw), ev)
 	case key == "SADDR" && value.IsObject():
 		value.ForEach(func(key, member gjson.Result) bool {
 			f.remember(kind, key.Str, member.String())

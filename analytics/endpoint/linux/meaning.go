@@ -9,7 +9,13 @@ import (
 	"github.com/vegress/vegress/event"
 )
 
-var fieldSyscallName = event.Intern("SYSCALL")
+// Fields that are added where records have no more than numbers: enriched ones
+// have the first two themselves.
+var (
+	fieldSyscallName = event.Intern("SYSCALL")
+	fieldFamily      = event.Intern("saddr_fam")
+	fieldSocketPath  = event.Intern("saddr_path")
+)
 
 // Numbers of the kernel: errors (include/uapi/asm-generic/errno.h) and the
 // flags of open (fcntl.h).
@@ -24,10 +30,17 @@ const (
 func (f *facts) settle(kind string, ev *event.Event, parent *event.Process) {
 	f.join(ev)
 	f.nameCall(ev)
+	f.nameSocket(ev)
 	ev.Severity = event.SeverityInformational
 	ev.User = event.User{Name: f.user, UID: f.uid}
+	if f.user == "" && f.uid == "0" {
+		ev.User.Name = "root"
+	}
 	ev.Status = f.status()
-	ev.Process = event.Process{PID: f.pid, Path: f.exe, Name: f.comm, CmdLine: f.title}
+	ev.Process = event.Process{PID: f.pid, Path: f.exe, Name: endpoint.BaseName(f.exe), CmdLine: f.title}
+	if ev.Process.Name == "" {
+		ev.Process.Name = f.comm // 15 bytes, and a thread may choose its own
+	}
 	*parent = event.Process{PID: f.ppid, Name: f.parentName, Path: f.parentPath, CmdLine: f.parentLine}
 	if *parent != (event.Process{}) {
 		ev.Process.Parent = parent
@@ -52,6 +65,15 @@ func (f *facts) nameCall(ev *event.Event) {
 	}
 	f.syscall = name
 	ev.Add(fieldSyscallName, name)
+}
+
+func (f *facts) nameSocket(ev *event.Event) {
+	if f.family == "" && f.socket.family != "" {
+		ev.Add(fieldFamily, f.socket.family)
+	}
+	if f.socket.path != "" {
+		ev.Add(fieldSocketPath, f.socket.path)
+	}
 }
 
 func (f *facts) status() event.Status {

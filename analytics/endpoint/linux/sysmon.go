@@ -52,6 +52,9 @@ func (s *Sysmon) Decode(r endpoint.Record, tell func(*event.Event)) error {
 	ev := &s.ev
 	ev.Reset()
 	xml, cut := whole(text[at:])
+	if strings.IndexByte(xml, '&') >= 0 {
+		xml = entities.Replace(xml)
+	}
 	if err := endpoint.EventXML(xml, s.add); err != nil {
 		return err
 	}
@@ -90,6 +93,10 @@ func localEnd(ev *event.Event) {
 		ev.Device.IP = local
 	}
 }
+
+// entities mends entities whose semicolon became a blank on the way, as in
+// Sentinel's rows. In XML that is whole there is no such thing.
+var entities = strings.NewReplacer("&lt ", "&lt;", "&gt ", "&gt;", "&amp ", "&amp;", "&quot ", "&quot;", "&apos ", "&apos;")
 
 // whole ends the elements of a record that is cut.
 func whole(xml string) (ended string, cut bool) {
