@@ -75,8 +75,9 @@ func (a *Audit) Decode(r endpoint.Record, tell func(*event.Event)) error {
 		if row, err = endpoint.Object(text); err != nil {
 			return err
 		}
-		if id := row.Get("ID"); id.Type == gjson.String {
-			return a.laurel(r, row, id.Str, tell)
+		if at, ok := stampTime(row.Get("ID").Str); ok {
+			a.laurel(r, row, at, tell)
+			return nil
 		}
 		_, text = payload(row)
 	}

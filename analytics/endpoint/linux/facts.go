@@ -13,9 +13,10 @@ import (
 
 // Bounds of what one event of the audit system holds beside its fields.
 const (
-	maxArgs  = 4096 // arguments of a command
-	argNames = 64   // of them that have a field; all are in the command line
+	maxArgs  = 4096 // arguments in a command line
+	argNames = 64   // arguments that have a field
 	maxPaths = 64
+	maxSpare = 64 << 10 // bytes of memory for pieces that are kept for the next event
 )
 
 // facts is what the records of one event say, whatever wrote them down. Its
@@ -45,6 +46,7 @@ type facts struct {
 
 	// What records of programs say: logins, sudo.
 	account, command, result, host, address string
+	node                                    string // by AUOMS
 
 	parentName, parentPath, parentLine string // laurel tells of the parent
 }
@@ -58,6 +60,9 @@ func (f *facts) reset() {
 	clear(f.args)
 	clear(f.paths)
 	*f = facts{args: f.args[:0], paths: f.paths[:0], pieces: f.pieces[:0], partial: -1}
+	if cap(f.pieces) > maxSpare {
+		f.pieces = nil
+	}
 }
 
 // argIDs are the names of arguments, of system calls and of commands.
@@ -87,12 +92,18 @@ func (f *facts) record(h *head, ev *event.Event) {
 				value = text
 			}
 		}
-		if t.loose && strings.HasPrefix(value, "[") && gjson.Valid(value) {
+		if t.loose && isList(value) {
 			f.list(t.key, gjson.Parse(value), ev)
 			continue
 		}
 		f.value(h.kind, t.key, value, ev)
 	}
+}
+
+// isList says that a value is a JSON list, and not so deep that reading it
+// would take the stack.
+func isList(value string) bool {
+	return strings.HasPrefix(value, "[") && strings.Count(value, "[")+strings.Count(value, "{") <= endpoint.MaxDepth && gjson.Valid(value)
 }
 
 // list takes a list, as AUOMS writes the files of a call.
@@ -197,6 +208,8 @@ func (f *facts) member(key string) *string {
 		return &f.success
 	case "exit":
 		return &f.exit
+	case "node":
+		return &f.node
 	case "acct":
 		return &f.account
 	case "cmd":

@@ -21,6 +21,7 @@ var hostile = []string{
 	"type=SYSCALL msg=audit(1.0:1): key=" + strings.Repeat("4101", 9000),
 	"type=PATH msg=audit(1.0:1): nametype=CREATE name=(null) name=../../../../etc nametype=PARENT",
 	"type=AUOMS_EXECVE audit(1.0:1): cmdline=\"a \"b\" c=d\" path_name=[\"a\",[\"b\"]] path_nametype=[ proctitle= redactors=",
+	"type=AUOMS_SYSCALL audit(1.0:1): path_name=" + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000),
 	"type=USER_CMD msg=audit(1.0:1): msg='cmd=2F cwd=\" res=x'",
 	"type=SYSCALL msg=audit(253402300799.999999999:18446744073709551616): x=#035#035y=#035",
 	`{"message":"type=EOE msg=audit(1.0:1):","message":{}}`,

@@ -42,7 +42,7 @@ func parseHead(text string) (h head, ok bool) {
 	}
 	h.before = text[:at]
 	if i := strings.LastIndex(h.before, "node="); i >= 0 {
-		h.node = strings.TrimSpace(h.before[i+len("node="):])
+		h.node, _, _ = strings.Cut(h.before[i+len("node="):], " ")
 		h.before = h.before[:i]
 	}
 	rest := text[open+len(auditOpen):]

@@ -2,6 +2,7 @@ package linux
 
 import (
 	"strings"
+	"time"
 
 	"github.com/tidwall/gjson"
 
@@ -10,13 +11,9 @@ import (
 )
 
 // laurel makes an event of an object of laurel's: its members are the records,
-// one or a list, by type; id is the event's stamp. Bytes that are not
-// printable ASCII, or of UTF-8, are percent-encoded.
-func (a *Audit) laurel(r endpoint.Record, object gjson.Result, id string, tell func(*event.Event)) error {
-	at, ok := stampTime(id)
-	if !ok {
-		return ErrNotAudit
-	}
+// one or a list, by type. Bytes that are not printable ASCII, or of UTF-8, are
+// percent-encoded.
+func (a *Audit) laurel(r endpoint.Record, object gjson.Result, at time.Time, tell func(*event.Event)) {
 	ev := &a.ev
 	ev.Reset()
 	a.facts.reset()
@@ -35,7 +32,6 @@ func (a *Audit) laurel(r endpoint.Record, object gjson.Result, id string, tell f
 	})
 	a.facts.settle(first, ev, &a.parent)
 	tell(ev)
-	return nil
 }
 
 // laurelRecords takes the records of one type.

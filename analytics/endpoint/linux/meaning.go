@@ -31,6 +31,9 @@ func (f *facts) settle(kind string, ev *event.Event, parent *event.Process) {
 	f.join(ev)
 	f.nameCall(ev)
 	f.nameSocket(ev)
+	if ev.Device.Hostname == "" {
+		ev.Device.Hostname = f.node
+	}
 	ev.Severity = event.SeverityInformational
 	ev.User = event.User{Name: f.user, UID: f.uid}
 	if f.user == "" && f.uid == "0" {
