@@ -190,3 +190,21 @@ func TestAuditRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestOutcome: the system call's outcome counts before that of a record beside
+// it.
+func TestOutcome(t *testing.T) {
+	d, got := linux.NewAudit(), event.StatusUnknown
+	for _, text := range []string{
+		"type=CONFIG_CHANGE msg=audit(1.0:1): op=add_rule res=1",
+		"type=SYSCALL msg=audit(1.0:1): arch=c000003e syscall=44 success=no exit=-1 pid=7",
+		"type=PROCTITLE msg=audit(1.0:1): proctitle=\"auditctl\"",
+	} {
+		if err := d.Decode(endpoint.Record{Text: text}, func(ev *event.Event) { got = ev.Status }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got != event.StatusFailure {
+		t.Errorf("status %d", got)
+	}
+}

@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"cmp"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -80,7 +81,7 @@ func (f *facts) nameSocket(ev *event.Event) {
 }
 
 func (f *facts) status() event.Status {
-	switch f.success + f.result {
+	switch cmp.Or(f.success, f.result) {
 	case "yes", "success", "1":
 		return event.StatusSuccess
 	case "no", "failed", "0":
