@@ -80,6 +80,26 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// TestLong: records as long as they may be, of values without end, are read in
+// one go; what looked at the rest of the record for each value would take
+// minutes here.
+func TestLong(t *testing.T) {
+	for _, unit := range []string{"k=#035", `a="b `, `a="b"c `, "a=[ ", "proctitle=x ", "= ", `"`, "key=4101 "} {
+		for _, kind := range []string{"EXECVE", "AUOMS_EXECVE", "PATH"} {
+			text := "type=" + kind + " msg=audit(1.0:1): "
+			text += strings.Repeat(unit, (endpoint.MaxRecord-len(text))/len(unit))
+			d, told := linux.NewAudit(), 0
+			tell := func(*event.Event) { told++ }
+			if err := d.Decode(endpoint.Record{Text: text}, tell); err != nil {
+				t.Errorf("%s %s: %v", kind, unit, err)
+			}
+			if d.Rest(time.Time{}, tell); told != 1 {
+				t.Errorf("%s %s: told %d times", kind, unit, told)
+			}
+		}
+	}
+}
+
 // argumentsAndOwn: those of the record in which the bound is reached, and what
 // the decoder itself adds.
 const argumentsAndOwn = 8

@@ -107,19 +107,24 @@ func (t *tokens) plain() {
 			end++
 		}
 	default:
-		end = strings.IndexAny(s, " \t\r\n\x1d")
+		t.bare()
+		return
 	}
 	if end < 0 {
 		end = len(s)
 	}
-	if t.loose {
-		t.value, t.rest = s[:end], s[end:]
-		return
+	t.value, t.rest = s[:end], s[end:]
+}
+
+// bare reads up to a blank, or to what parts the enriched values. It looks at
+// each byte once: a record may have as many values as it has room for.
+func (t *tokens) bare() {
+	s, end := t.rest, 0
+	for end < len(s) && strings.IndexByte(" \t\r\n\x1d", s[end]) < 0 && !(s[end] == '#' && !t.loose && strings.HasPrefix(s[end:], enrichedEscaped)) {
+		end++
 	}
-	if i := strings.Index(s[:end], enrichedEscaped); i >= 0 {
-		t.value, t.rest = s[:i], s[i+len(enrichedEscaped):]
-	} else {
-		t.value, t.rest = s[:end], s[end:]
+	t.value, t.rest = s[:end], s[end:]
+	if !t.loose {
+		t.value, t.rest = strings.TrimRight(t.value, "'}"), strings.TrimPrefix(t.rest, enrichedEscaped)
 	}
-	t.value = strings.TrimRight(t.value, "'}")
 }

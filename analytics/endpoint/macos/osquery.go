@@ -37,7 +37,7 @@ var _ endpoint.Decoder = (*Osquery)(nil)
 // Bounds of a record with many rows.
 const (
 	maxRows  = 8192
-	maxFrame = 4096 // bytes around the rows, for them to be fields of each
+	maxFrame = 1024 // bytes around the rows, for them to be fields of each
 )
 
 // ErrManyRows says that a record has more rows than are told apart.
@@ -60,13 +60,18 @@ const (
 
 // result is one record: what it says of all its rows.
 type result struct {
-	text   string
-	object gjson.Result
-	name   string
-	host   string
-	time   time.Time
-	told   int // rows
-	short  bool
+	text  string
+	name  string
+	host  string
+	time  time.Time
+	told  int // rows
+	short bool
+	frame []member // what stands around the rows
+}
+
+type member struct {
+	name  string
+	value gjson.Result
 }
 
 // Decode implements endpoint.Decoder.
@@ -75,7 +80,7 @@ func (o *Osquery) Decode(r endpoint.Record, tell func(*event.Event)) error {
 	if err != nil {
 		return err
 	}
-	res := result{text: r.Text, object: object, name: object.Get("name").Str, time: unixTime(object.Get("unixTime"))}
+	res := result{text: r.Text, name: object.Get("name").Str, time: unixTime(object.Get("unixTime"))}
 	columns, snapshot, batch := object.Get("columns"), object.Get("snapshot"), object.Get("diffResults")
 	added, removed := batch.Get("added"), batch.Get("removed")
 	res.short = len(r.Text)-len(columns.Raw)-len(snapshot.Raw)-len(batch.Raw) <= maxFrame
@@ -85,6 +90,14 @@ func (o *Osquery) Decode(r endpoint.Record, tell func(*event.Event)) error {
 	case snapshot.Get("#").Int()+added.Get("#").Int()+removed.Get("#").Int() > maxRows:
 		return ErrManyRows
 	}
+	object.ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "name", "action", "columns", "snapshot", "diffResults":
+		default:
+			res.frame = append(res.frame, member{key.Str, value})
+		}
+		return len(res.frame) < endpoint.MaxFields
+	})
 	res.host = resultHost(object, r.Host)
 	if p := object.Get("decorations.platform").Str; p != "" {
 		o.platform = family(p)
@@ -174,23 +187,14 @@ func (o *Osquery) row(res *result, action string, columns gjson.Result, tell fun
 	}
 	endpoint.Flatten(columns, ev)
 	if first || res.short {
-		o.frame(res)
+		for i := range res.frame {
+			endpoint.AddValue(res.frame[i].name, res.frame[i].value, ev)
+		}
 	}
 	if ev.Class == event.BaseEvent {
 		ev.Message = res.name
 	}
 	tell(ev)
-}
-
-// frame adds what stands around the rows.
-func (o *Osquery) frame(res *result) {
-	res.object.ForEach(func(key, value gjson.Result) bool {
-		switch key.Str {
-		case "name", "action", "columns", "snapshot", "diffResults":
-			return true
-		}
-		return endpoint.AddValue(key.Str, value, &o.ev)
-	})
 }
 
 // learn takes what tells the platform: tables and columns that only one has.
