@@ -51,12 +51,12 @@ func ParseSquid(s string) (l Squid, ok bool) {
 //
 //	10.0.0.5 - jane [02/Mar/2024:10:11:12 +0000] "GET /ui/login HTTP/1.1" 302 512 "-" "Mozilla/5.0"
 type Combined struct {
-	Client, Ident, User    string // "-": none
-	Time                   string // TimeLayout
+	Client, Ident, User     string // "-": none
+	Time                    string // TimeLayout
 	Method, Target, Version string // Version with "HTTP/" in front
-	Status, Bytes          string
-	Referer, UserAgent     string
-	Rest                   string // what a site adds behind: Squid's "TCP_MISS:HIER_DIRECT"
+	Status, Bytes           string
+	Referer, UserAgent      string
+	Rest                    string // what a site adds behind: Squid's "TCP_MISS:HIER_DIRECT"
 }
 
 // TimeLayout is how the time of a Combined is written.
