@@ -111,13 +111,22 @@ func quoted(s string) (text, rest string) {
 
 func word(s string) (word, rest string) {
 	s = skipBlanks(s)
-	if i := strings.IndexAny(s, " \t"); i >= 0 {
-		return s[:i], skipBlanks(s[i:])
+	for i := range len(s) {
+		if isBlank(s[i]) {
+			return s[:i], skipBlanks(s[i:])
+		}
 	}
 	return s, ""
 }
 
-func skipBlanks(s string) string { return strings.TrimLeft(s, " \t") }
+func skipBlanks(s string) string {
+	for s != "" && isBlank(s[0]) {
+		s = s[1:]
+	}
+	return s
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 func isNumber(s string) bool {
 	if s == "" || len(s) > 18 {

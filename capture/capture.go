@@ -29,6 +29,7 @@ type Reader struct {
 	n    int // packets, or blocks
 	next func() (Packet, bool, error)
 	data []byte
+	head [16]byte
 
 	order binary.ByteOrder
 	unit  time.Duration // pcap: of the part of a second

@@ -35,8 +35,8 @@ func (r *Reader) header() error {
 }
 
 func (r *Reader) nextPcap() (p Packet, ok bool, err error) {
-	var head [16]byte
-	if _, err := io.ReadFull(r.in, head[:]); err == io.EOF {
+	head := r.head[:]
+	if _, err := io.ReadFull(r.in, head); err == io.EOF {
 		return p, false, io.EOF
 	} else if err != nil {
 		return p, false, fmt.Errorf("packet capture: packet %d: cut short: %w", r.n, err)
@@ -46,7 +46,7 @@ func (r *Reader) nextPcap() (p Packet, ok bool, err error) {
 		return p, false, fmt.Errorf("packet capture: packet %d: %d bytes: more than %d", r.n, length, MaxPacket)
 	}
 	p = Packet{Link: r.link, Length: max(int(length), int(min(r.order.Uint32(head[12:]), 1<<30)))}
-	p.Time = time.Unix(int64(r.order.Uint32(head[:])), int64(r.order.Uint32(head[4:]))*int64(r.unit)).UTC()
+	p.Time = time.Unix(int64(r.order.Uint32(head)), int64(r.order.Uint32(head[4:]))*int64(r.unit)).UTC()
 	if p.Data, err = r.take(int(length)); err != nil {
 		return p, false, fmt.Errorf("packet capture: packet %d: cut short: %w", r.n, err)
 	}

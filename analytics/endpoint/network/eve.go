@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/vegress/vegress/analytics/endpoint"
 	"github.com/vegress/vegress/event"
 )
@@ -32,27 +30,28 @@ var _ endpoint.Decoder = (*EVE)(nil)
 // Decode implements endpoint.Decoder.
 func (d *EVE) Decode(r endpoint.Record, tell func(*event.Event)) error {
 	begin(&d.ev, &r)
-	object, err := eveObject(r.Text)
-	if err != nil {
+	if err := d.fill(r.Text); err != nil {
 		return err
 	}
-	if e := unwrap(object); e.line != "" && !object.Get("event_type").Exists() {
-		if object, err = eveObject(e.line); err != nil {
-			return err
-		}
-		if d.ev.Device.Hostname == "" {
-			d.ev.Device.Hostname = e.host
+	if text(&d.ev, eveType) == "" {
+		if e, ok := unwrap(&d.ev); ok {
+			if err := d.fill(e.line); err != nil {
+				return err
+			}
 		}
 	}
-	d.flat.fill(&d.ev, object)
 	d.complete()
 	tell(&d.ev)
 	return nil
 }
 
-// eveObject reads a record that may have the prefix for syslog in front.
-func eveObject(text string) (gjson.Result, error) {
-	return endpoint.Object(strings.TrimPrefix(strings.TrimSpace(text), "@cee:"))
+// fill reads a record, which may have the prefix for syslog in front.
+func (d *EVE) fill(record string) error {
+	object, err := endpoint.Object(strings.TrimPrefix(strings.TrimSpace(record), "@cee:"))
+	if err == nil {
+		d.flat.fill(&d.ev, object)
+	}
+	return err
 }
 
 // Rest implements endpoint.Decoder: nothing waits.
@@ -62,9 +61,7 @@ func (d *EVE) complete() {
 	ev := &d.ev
 	kind := text(ev, eveType)
 	ev.LogName = d.logName(kind)
-	if host := text(ev, eveSensor); host != "" {
-		ev.Device.Hostname = host
-	}
+	setSensor(ev, eveSensor)
 	ev.Time = instant(firstText(ev, eveTime, zeekTimeShipped))
 	ev.Src = event.Endpoint{IP: address(text(ev, eveSrcIP)), Port: port(text(ev, eveSrcPort))}
 	ev.Dst = event.Endpoint{IP: address(text(ev, eveDstIP)), Port: port(text(ev, eveDstPort))}

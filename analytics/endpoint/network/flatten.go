@@ -133,25 +133,25 @@ type envelope struct {
 	line, host, file string
 }
 
-// unwrap finds the line in what Filebeat, Elastic Agent, Vector and Fluent Bit
-// make of one without reading it: empty, there is none.
-func unwrap(object gjson.Result) (e envelope) {
-	for _, path := range [...]string{"message", "log", "event.original"} {
-		if v := object.Get(path); v.Type == gjson.String && v.Str != "" {
-			e.line = strings.TrimRight(v.Str, "\r\n")
-			break
-		}
-	}
-	e.host = firstString(object, "host.name", "host.hostname", "host", "hostname")
-	e.file = firstString(object, "log.file.path", "file", "path", "filename")
-	return e
-}
+// Fields in which Filebeat, Elastic Agent, Vector and Fluent Bit put a line that
+// they do not read, and what they say of it.
+var (
+	shippedLine = [...]event.FieldID{event.Intern("message"), event.Intern("log"), event.Intern("event.original")}
+	shippedHost = [...]event.FieldID{event.Intern("host.name"), event.Intern("host.hostname"), event.Intern("host"), event.Intern("hostname")}
+	shippedFile = [...]event.FieldID{event.Intern("log.file.path"), event.Intern("file"), event.Intern("path"), event.Intern("filename")}
+)
 
-func firstString(object gjson.Result, paths ...string) string {
-	for _, path := range paths {
-		if v := object.Get(path); v.Type == gjson.String && v.Str != "" {
-			return v.Str
-		}
+// unwrap takes the line out of what a shipper made of it, and the fields with
+// it: Raw has them. Not ok: there is none.
+func unwrap(ev *event.Event) (e envelope, ok bool) {
+	e.line = strings.TrimRight(firstText(ev, shippedLine[:]...), "\r\n")
+	if e.line == "" {
+		return e, false
 	}
-	return ""
+	e.host, e.file = firstText(ev, shippedHost[:]...), firstText(ev, shippedFile[:]...)
+	ev.Fields = ev.Fields[:0]
+	if ev.Device.Hostname == "" {
+		ev.Device.Hostname = e.host
+	}
+	return e, true
 }

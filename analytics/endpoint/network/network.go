@@ -33,6 +33,18 @@ func begin(ev *event.Event, r *endpoint.Record) {
 	ev.Device.Hostname = r.Host
 }
 
+// setSensor names the machine that reports: as the record's own fields do, else
+// as the way in or the shipper does.
+func setSensor(ev *event.Event, own ...event.FieldID) {
+	if host := firstText(ev, own...); host != "" {
+		ev.Device.Hostname = host
+		return
+	}
+	if ev.Device.Hostname == "" {
+		ev.Device.Hostname = text(ev, shippedHost[0])
+	}
+}
+
 // text gives the value of the first field of that id; empty: none, or null.
 func text(ev *event.Event, id event.FieldID) string {
 	f, _ := ev.Field(id)
@@ -52,16 +64,25 @@ func firstText(ev *event.Event, ids ...event.FieldID) string {
 // count reads a number of bytes or packets. Some writers make them fractions.
 func count(s string) (int64, bool) {
 	s, _, _ = strings.Cut(s, ".")
-	n, err := strconv.ParseUint(s, 10, 63)
-	return int64(n), err == nil
+	if s == "" || len(s) > 18 {
+		return 0, false
+	}
+	var n int64
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(s[i]-'0')
+	}
+	return n, true
 }
 
 // countOf is the count in a field.
 func countOf(ev *event.Event, id event.FieldID) (int64, bool) { return count(text(ev, id)) }
 
 func port(s string) uint16 {
-	n, err := strconv.ParseUint(s, 10, 16)
-	if err != nil {
+	n, ok := count(s)
+	if !ok || n > 0xffff {
 		return 0
 	}
 	return uint16(n)
@@ -69,7 +90,7 @@ func port(s string) uint16 {
 
 // address reads an IP address without brackets and zone; not valid: it is none.
 func address(s string) netip.Addr {
-	if s == "" || s[0] > 'f' || len(s) > 64 { // most names, without an error to make
+	if len(s) < 2 || len(s) > 64 || !maybeAddress(s) {
 		return netip.Addr{}
 	}
 	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
@@ -77,6 +98,21 @@ func address(s string) netip.Addr {
 		return netip.Addr{}
 	}
 	return a.Unmap().WithZone("")
+}
+
+// maybeAddress keeps most names from being parsed, which would make an error of
+// each.
+func maybeAddress(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case isHex(c) || c == '.' || c == ':' || c == '[' || c == ']':
+		case c == '%':
+			return true
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // setHost puts "name", "name:port", "address" or "[address]:port" into ep. What
@@ -192,8 +228,8 @@ func setHTTP(ev *event.Event, method, status string) {
 	if ev.Protocol == 0 {
 		ev.Protocol = protoTCP
 	}
-	n, err := strconv.ParseUint(status, 10, 16)
-	if err != nil || n < 100 || n > 999 {
+	n, ok := count(status)
+	if !ok || n < 100 || n > 999 {
 		return
 	}
 	ev.HTTP.Status, ev.Status = int(n), event.StatusSuccess
@@ -306,15 +342,65 @@ func nanoseconds(fraction string) (n int64) {
 	return n
 }
 
-var layouts = [...]string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999-0700", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"}
-
+// calendar reads "2006-01-02T15:04:05.999999-0700" with a colon in the zone,
+// a Z, or no zone; a blank may stand for the T.
 func calendar(s string) time.Time {
-	for _, layout := range layouts {
-		if t, err := time.Parse(layout, s); err == nil && t.Year() > 0 && t.Year() < 10000 {
-			return t.UTC()
-		}
+	const seconds = len("2006-01-02T15:04:05")
+	if len(s) < seconds || s[7] != '-' || s[10] != 'T' && s[10] != ' ' || s[13] != ':' || s[16] != ':' {
+		return time.Time{}
 	}
-	return time.Time{}
+	year, month, day := decimal(s[:4]), decimal(s[5:7]), decimal(s[8:10])
+	hour, minute, second := decimal(s[11:13]), decimal(s[14:16]), decimal(s[17:19])
+	if year < 1 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60 {
+		return time.Time{}
+	}
+	rest, nanos := s[seconds:], int64(0)
+	if strings.HasPrefix(rest, ".") {
+		end := 1
+		for end < len(rest) && rest[end] >= '0' && rest[end] <= '9' {
+			end++
+		}
+		nanos, rest = nanoseconds(rest[1:end]), rest[end:]
+	}
+	offset, ok := zone(rest)
+	if !ok {
+		return time.Time{}
+	}
+	return time.Date(year, time.Month(month), day, hour, minute, second, int(nanos), time.UTC).Add(-offset)
+}
+
+// zone reads how far a local time is ahead of UTC.
+func zone(s string) (ahead time.Duration, ok bool) {
+	if s == "" || s == "Z" {
+		return 0, true
+	}
+	sign := time.Duration(1)
+	switch s[0] {
+	case '-':
+		sign = -1
+	case '+':
+	default:
+		return 0, false
+	}
+	if len(s) == len("+07:00") && s[3] == ':' {
+		s = s[:3] + s[4:]
+	}
+	if len(s) != len("+0700") {
+		return 0, false
+	}
+	hours, minutes := decimal(s[1:3]), decimal(s[3:5])
+	return sign * (time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute), hours >= 0 && hours < 24 && minutes >= 0 && minutes < 60
+}
+
+// decimal reads a few digits; negative: there is something else.
+func decimal(s string) (n int) {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return -1
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n
 }
 
 // interval reads seconds with a fraction; zero: it is none, or cannot be.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"strconv"
 	"time"
 
@@ -76,6 +75,9 @@ type Pcap struct {
 	streams streamPool
 	dns     dnsReader
 	clock   time.Time // of the packets: it does not go back
+
+	ip      ipPacket // of the packet at hand
+	segment segment
 }
 
 // NewPcap reads the head of a capture. in is read as far as Next was called for.
@@ -129,44 +131,42 @@ func (p *Pcap) packet(raw *capture.Packet, tell func(*event.Event)) {
 		p.stats.Other++
 		return
 	}
-	ip, ok := parseIP(data)
-	if !ok {
+	if p.ip, ok = parseIP(data); !ok {
 		p.stats.Malformed++
 		return
 	}
-	s := segment{at: raw.Time, ip: &ip}
-	switch {
-	case ip.fragment && ip.offset > 0:
+	ip, s := &p.ip, &p.segment
+	*s = segment{at: raw.Time, ip: ip}
+	if ip.fragment {
 		p.stats.Fragments++
-		p.laterFragment(&ip, raw.Time)
+	}
+	if ip.offset > 0 {
+		p.laterFragment()
 		return
-	case ip.fragment:
-		p.stats.Fragments++
 	}
 	if !s.parse() {
 		p.stats.Malformed++
 		return
 	}
-	f := p.flow(&s, tell)
+	f := p.flow(s, tell)
 	if ip.fragment {
 		p.flows.remember(ip.datagram(), f)
 	}
-	f.count(&s)
-	p.look(f, &s, tell)
+	f.count(s)
+	p.look(f, s, tell)
 	p.flows.touch(f)
 }
 
 // laterFragment counts a fragment, which has no ports, with its first one.
-func (p *Pcap) laterFragment(ip *ipPacket, at time.Time) {
-	f, ok := p.flows.fragments[ip.datagram()]
+func (p *Pcap) laterFragment() {
+	f, ok := p.flows.fragments[p.ip.datagram()]
 	if !ok || f.gone {
 		return
 	}
-	s := segment{at: at, ip: ip, src: netip.AddrPortFrom(ip.src, f.client.Port())}
-	if ip.src != f.client.Addr() {
-		s.src = f.server
+	if p.segment.src = f.server; p.ip.src == f.client.Addr() {
+		p.segment.src = f.client
 	}
-	f.count(&s)
+	f.count(&p.segment)
 	p.flows.touch(f)
 }
 

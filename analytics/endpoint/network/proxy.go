@@ -49,18 +49,18 @@ func (p *Proxy) json(line string, tell func(*event.Event)) error {
 	if err != nil {
 		return err
 	}
-	if e := unwrap(object); e.line != "" && !object.Get("SrcIpAddr").Exists() && !object.Get("Url").Exists() {
-		if p.ev.Device.Hostname == "" {
-			p.ev.Device.Hostname = e.host
-		}
-		if !strings.HasPrefix(e.line, "{") {
-			return p.line(e.line, tell)
-		}
-		if object, err = endpoint.Object(e.line); err != nil {
-			return err
+	p.flat.fill(&p.ev, object)
+	if firstText(&p.ev, asimSrcIP, asimAnyIP, asimURL) == "" {
+		if e, ok := unwrap(&p.ev); ok {
+			if !strings.HasPrefix(e.line, "{") {
+				return p.line(e.line, tell)
+			}
+			if object, err = endpoint.Object(e.line); err != nil {
+				return err
+			}
+			p.flat.fill(&p.ev, object)
 		}
 	}
-	p.flat.fill(&p.ev, object)
 	webSession(&p.ev)
 	tell(&p.ev)
 	return nil

@@ -36,9 +36,9 @@ func TestSigma(t *testing.T) {
 			map[string]string{"query": "www.example.com", "qtype_name": "A", "answers": "203.0.113.40", "id.resp_p": "53", "rejected": "false", "Z": "0"},
 		},
 		{
-			"zeek dns, any", one(t, zeek, `{"_path":"dns","ts":1,"id_orig_h":"10.0.1.15","id_resp_p":53,"query":"www.example.com","qtype_name":"A","answers":["203.0.113.40"]}`),
+			"zeek dns, any", one(t, zeek, `{"_path":"dns","ts":1,"id_orig_h":"10.0.1.15","id_resp_p":53,"query":"www.example.com","qtype_name":"TXT","answers":["TXT 3 abc","203.0.113.40"]}`),
 			source.Source{Category: "dns"},
-			map[string]string{"query": "www.example.com", "record_type": "A", "answer": "203.0.113.40"},
+			map[string]string{"query": "www.example.com", "record_type": "TXT", "answer": "TXT 3 abc"},
 		},
 		{
 			"zeek http", one(t, zeek, `{"_path":"http","ts":1,"id":{"orig_h":"10.0.1.15","resp_h":"203.0.113.40","resp_p":80},"method":"GET","host":"www.example.com","uri":"/a.exe","user_agent":"x","status_code":200,"resp_mime_types":["application/x-dosexec"]}`),

@@ -59,19 +59,18 @@ func (z *Zeek) json(line string, tell func(*event.Event)) error {
 	if err != nil {
 		return err
 	}
-	if e := unwrap(object); e.line != "" && !object.Get("ts").Exists() && !object.Get("uid").Exists() {
-		return z.wrapped(e, tell)
-	}
 	z.flat.fill(&z.ev, object)
+	if firstText(&z.ev, zeekTime, zeekUID) == "" {
+		if e, ok := unwrap(&z.ev); ok {
+			return z.wrapped(&e, tell)
+		}
+	}
 	z.complete(z.logOf(), tell)
 	return nil
 }
 
 // wrapped reads the line that a shipper put into an object.
-func (z *Zeek) wrapped(e envelope, tell func(*event.Event)) error {
-	if z.ev.Device.Hostname == "" {
-		z.ev.Device.Hostname = e.host
-	}
+func (z *Zeek) wrapped(e *envelope, tell func(*event.Event)) error {
 	log := logOfName(e.file)
 	if log == "" {
 		log = z.source
@@ -125,9 +124,7 @@ var signatures = [...]struct {
 func (z *Zeek) complete(log string, tell func(*event.Event)) {
 	ev := &z.ev
 	ev.LogName = z.logName(log)
-	if host := firstText(ev, zeekSystem, zeekSystemAt); host != "" {
-		ev.Device.Hostname = host
-	}
+	setSensor(ev, zeekSystem, zeekSystemAt)
 	ev.Time = instant(firstText(ev, zeekTime, zeekTimeWritten, zeekTimeShipped))
 	ev.Src = event.Endpoint{IP: address(text(ev, zeekOrigHost)), Port: port(text(ev, zeekOrigPort))}
 	ev.Dst = event.Endpoint{IP: address(text(ev, zeekRespHost)), Port: port(text(ev, zeekRespPort))}
@@ -185,6 +182,7 @@ var (
 	zeekSystem      = event.Intern("_system_name")
 	zeekSystemAt    = event.Intern("@system")
 	zeekTime        = event.Intern("ts")
+	zeekUID         = event.Intern("uid")
 	zeekTimeWritten = event.Intern("_write_ts")
 	zeekTimeShipped = event.Intern("@timestamp")
 	zeekOrigHost    = event.Intern("id.orig_h")

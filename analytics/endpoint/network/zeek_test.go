@@ -192,3 +192,20 @@ func TestZeekOthers(t *testing.T) {
 		"zeek base_event/0 device=sensor1",
 	)
 }
+
+// Who reports is who the record says, else who the way in or the shipper says.
+func TestZeekSensor(t *testing.T) {
+	for _, tt := range []struct{ host, record, want string }{
+		{"way", `{"_path":"conn","ts":1,"host":{"name":"shipper"}}`, "way"},
+		{"", `{"_path":"conn","ts":1,"host":{"name":"shipper"}}`, "shipper"},
+		{"way", `{"_path":"conn","ts":1,"_system_name":"probe"}`, "probe"},
+	} {
+		if err := network.NewZeek("").Decode(endpoint.Record{Text: tt.record, Host: tt.host}, func(ev *event.Event) {
+			if ev.Device.Hostname != tt.want {
+				t.Errorf("%s from %q is of %q, want %q", tt.record, tt.host, ev.Device.Hostname, tt.want)
+			}
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+}
