@@ -7,31 +7,6 @@ import (
 	"github.com/vegress/vegress/event"
 )
 
-// MethodActivity is the activity of HTTP Activity for a request method.
-func MethodActivity(method string) event.Activity {
-	switch method {
-	case "CONNECT":
-		return event.HTTPConnect
-	case "DELETE":
-		return event.HTTPDelete
-	case "GET":
-		return event.HTTPGet
-	case "HEAD":
-		return event.HTTPHead
-	case "OPTIONS":
-		return event.HTTPOptions
-	case "POST":
-		return event.HTTPPost
-	case "PUT":
-		return event.HTTPPut
-	case "TRACE":
-		return event.HTTPTrace
-	case "PATCH":
-		return event.HTTPPatch
-	}
-	return event.ActivityOther
-}
-
 // SetHTTP puts request line and status into ev. An answer below 400 is a
 // success.
 func SetHTTP(ev *event.Event, method, version, status string) {
@@ -69,7 +44,7 @@ func recognizeAccess(text string, ev *event.Event) bool {
 	if l.User != "" && l.User != "-" {
 		SetUser(ev, l.User)
 	}
-	ev.Class, ev.Activity, ev.URL = event.HTTPActivity, MethodActivity(l.Method), l.Target
+	ev.Class, ev.Activity, ev.URL = event.HTTPActivity, event.MethodActivity(l.Method), l.Target
 	ev.Src, ev.Dst, ev.Direction, ev.Protocol = src, DeviceEndpoint(ev), event.DirectionInbound, ProtocolTCP
 	SetHTTP(ev, l.Method, l.Version, l.Status)
 	if n, ok := ParseUint(l.Bytes); ok {

@@ -51,7 +51,7 @@ func squid(m *syslog.Message, ev *event.Event) bool {
 	default: // "error:transaction-end-before-headers"
 		ev.Add(vsphere.FieldError, l.URL)
 	}
-	ev.Class, ev.Activity = event.HTTPActivity, vsphere.MethodActivity(l.Method)
+	ev.Class, ev.Activity = event.HTTPActivity, event.MethodActivity(l.Method)
 	ev.Src, ev.Direction, ev.Protocol = src, event.DirectionOutbound, vsphere.ProtocolTCP
 	describe(ev, &l)
 	return true

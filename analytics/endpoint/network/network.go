@@ -224,7 +224,10 @@ func private(a netip.Addr) bool {
 // setHTTP makes ev the exchange that its members tell of. status is the
 // response's code.
 func setHTTP(ev *event.Event, method, status string) {
-	ev.Class, ev.Activity, ev.HTTP.Method = event.HTTPActivity, methodActivity(method), method
+	ev.Class, ev.HTTP.Method = event.HTTPActivity, method
+	if method != "" {
+		ev.Activity = event.MethodActivity(method)
+	}
 	if ev.Protocol == 0 {
 		ev.Protocol = protoTCP
 	}
@@ -236,34 +239,6 @@ func setHTTP(ev *event.Event, method, status string) {
 	if n >= 400 {
 		ev.Status = event.StatusFailure
 	}
-}
-
-// methodActivity is the activity of HTTP Activity for a request method; without
-// one it is not known.
-func methodActivity(method string) event.Activity {
-	switch method {
-	case "":
-		return event.ActivityUnknown
-	case "CONNECT":
-		return event.HTTPConnect
-	case "DELETE":
-		return event.HTTPDelete
-	case "GET":
-		return event.HTTPGet
-	case "HEAD":
-		return event.HTTPHead
-	case "OPTIONS":
-		return event.HTTPOptions
-	case "POST":
-		return event.HTTPPost
-	case "PUT":
-		return event.HTTPPut
-	case "TRACE":
-		return event.HTTPTrace
-	case "PATCH":
-		return event.HTTPPatch
-	}
-	return event.ActivityOther
 }
 
 // request puts into ev what a client asked a server for: host is the Host
