@@ -457,13 +457,7 @@ func (h *HTTP) appendRequest(dst []byte) []byte {
 }
 
 // isMethod says that OCSF takes this method of a request.
-func isMethod(s string) bool {
-	switch s {
-	case "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE":
-		return true
-	}
-	return false
-}
+func isMethod(s string) bool { return MethodActivity(s) != ActivityOther }
 
 func (e *Event) appendDNS(dst []byte) []byte {
 	if e.DNS.Query != "" {

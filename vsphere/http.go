@@ -3,33 +3,9 @@ package vsphere
 import (
 	"strings"
 
+	"github.com/vegress/vegress/accesslog"
 	"github.com/vegress/vegress/event"
 )
-
-// MethodActivity is the activity of HTTP Activity for a request method.
-func MethodActivity(method string) event.Activity {
-	switch method {
-	case "CONNECT":
-		return event.HTTPConnect
-	case "DELETE":
-		return event.HTTPDelete
-	case "GET":
-		return event.HTTPGet
-	case "HEAD":
-		return event.HTTPHead
-	case "OPTIONS":
-		return event.HTTPOptions
-	case "POST":
-		return event.HTTPPost
-	case "PUT":
-		return event.HTTPPut
-	case "TRACE":
-		return event.HTTPTrace
-	case "PATCH":
-		return event.HTTPPatch
-	}
-	return event.ActivityOther
-}
 
 // SetHTTP puts request line and status into ev. An answer below 400 is a
 // success.
@@ -60,33 +36,21 @@ func SetDownload(ev *event.Event, url string) {
 //
 // The bytes are those of the answer: the client received them.
 func recognizeAccess(text string, ev *event.Event) bool {
-	client, rest := Word(text)
-	i := strings.Index(rest, `] "`)
-	if i < 0 || !strings.Contains(rest[:i], " [") {
-		return false
-	}
-	line, after, ok := strings.Cut(rest[i+len(`] "`):], `" `)
-	method, line := Word(line)
-	path, version := Word(line)
+	l, ok := accesslog.ParseCombined(text)
 	var src event.Endpoint
-	if !ok || !strings.HasPrefix(version, "HTTP/") || !SetEndpoint(&src, client) || !src.IP.IsValid() {
+	if !ok || !SetEndpoint(&src, l.Client) || !src.IP.IsValid() {
 		return false
 	}
-	_, names := Word(rest[:i])
-	if name, _ := Word(names); name != "-" && !strings.HasPrefix(name, "[") {
-		SetUser(ev, name)
+	if l.User != "" && l.User != "-" {
+		SetUser(ev, l.User)
 	}
-	ev.Class, ev.Activity, ev.URL = event.HTTPActivity, MethodActivity(method), path
+	ev.Class, ev.Activity, ev.URL = event.HTTPActivity, event.MethodActivity(l.Method), l.Target
 	ev.Src, ev.Dst, ev.Direction, ev.Protocol = src, DeviceEndpoint(ev), event.DirectionInbound, ProtocolTCP
-	status, after := Word(after)
-	SetHTTP(ev, method, version, status)
-	bytes, after := Word(after)
-	if n, ok := ParseUint(bytes); ok {
+	SetHTTP(ev, l.Method, l.Version, l.Status)
+	if n, ok := ParseUint(l.Bytes); ok {
 		ev.Traffic = event.Traffic{BytesIn: int64(n), Known: true}
 	}
-	if _, agent, ok := strings.Cut(after, `" "`); ok {
-		ev.HTTP.UserAgent, _, _ = strings.Cut(agent, `"`)
-	}
+	ev.HTTP.UserAgent = l.UserAgent
 	return true
 }
 

@@ -195,7 +195,7 @@ func isMethod(s string) bool {
 }
 
 func (a *request) describe(ev *event.Event) {
-	ev.Class, ev.Activity = event.HTTPActivity, vsphere.MethodActivity(a.method)
+	ev.Class, ev.Activity = event.HTTPActivity, event.MethodActivity(a.method)
 	ev.Direction, ev.Protocol = event.DirectionInbound, vsphere.ProtocolTCP
 	ev.URL, ev.Operation, ev.Message = dash(a.path), dash(a.call), ""
 	vsphere.SetHTTP(ev, dash(a.method), dash(a.version), a.status)

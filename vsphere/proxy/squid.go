@@ -6,6 +6,7 @@ package proxy
 import (
 	"strings"
 
+	"github.com/vegress/vegress/accesslog"
 	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/syslog"
 	"github.com/vegress/vegress/vsphere"
@@ -26,86 +27,55 @@ func Recognizers() map[string]vsphere.Recognizer {
 	}
 }
 
-// squid recognizes Squid's own access log format (squid-cache.org, logformat
-// "squid"): time, milliseconds, client, result and status, bytes of the answer,
-// method, URL, user, how it went on and to whom, content type:
-//
-//	1764000000.123    180 10.0.1.15 TCP_MISS/200 5120 GET http://www.example.com/a - HIER_DIRECT/203.0.113.40 text/html
-//	1764000000.123   2812 10.0.1.15 TCP_TUNNEL/200 5435 CONNECT www.example.com:443 - HIER_DIRECT/203.0.113.40 -
-//	1764000000.123      0 10.0.1.15 TCP_DENIED/403 3900 CONNECT www.example.net:443 jane HIER_NONE/- text/html
+// squid recognizes Squid's own access log format (accesslog.Squid).
 //
 // The client is the source. The destination is the host that it asked for,
 // with its address where Squid itself went there.
 func squid(m *syslog.Message, ev *event.Event) bool {
-	var l accessLine
-	if !l.parse(m.Text) {
+	l, ok := accesslog.ParseSquid(m.Text)
+	if !ok {
 		return false
 	}
 	var src, dst event.Endpoint
-	if !vsphere.SetEndpoint(&src, l.client) || src.Port != 0 {
+	if !vsphere.SetEndpoint(&src, l.Client) || src.Port != 0 {
 		return false
 	}
 	switch {
-	case l.method == "CONNECT":
-		if !vsphere.SetEndpoint(&dst, l.url) {
+	case l.Method == "CONNECT":
+		if !vsphere.SetEndpoint(&dst, l.URL) {
 			return false
 		}
 		ev.Dst = dst
-	case strings.Contains(l.url, "://"):
-		vsphere.SetURL(ev, &ev.Dst, l.url)
+	case strings.Contains(l.URL, "://"):
+		vsphere.SetURL(ev, &ev.Dst, l.URL)
 	default: // "error:transaction-end-before-headers"
-		ev.Add(vsphere.FieldError, l.url)
+		ev.Add(vsphere.FieldError, l.URL)
 	}
-	ev.Class, ev.Activity = event.HTTPActivity, vsphere.MethodActivity(l.method)
+	ev.Class, ev.Activity = event.HTTPActivity, event.MethodActivity(l.Method)
 	ev.Src, ev.Direction, ev.Protocol = src, event.DirectionOutbound, vsphere.ProtocolTCP
-	l.describe(ev)
+	describe(ev, &l)
 	return true
 }
 
-// accessLine is a record, word by word.
-type accessLine struct {
-	elapsed, client, result, status, bytes string
-	method, url, user, way, whom           string
-}
-
-func (l *accessLine) parse(s string) bool {
-	when, s := vsphere.Word(s)
-	l.elapsed, s = vsphere.Word(s)
-	l.client, s = vsphere.Word(s)
-	code, s := vsphere.Word(s)
-	l.bytes, s = vsphere.Word(s)
-	l.method, s = vsphere.Word(s)
-	l.url, s = vsphere.Word(s)
-	l.user, s = vsphere.Word(s)
-	hierarchy, _ := vsphere.Word(s)
-	var okCode, okWay bool
-	l.result, l.status, okCode = strings.Cut(code, "/")
-	l.way, l.whom, okWay = strings.Cut(hierarchy, "/")
-	seconds, _, okTime := strings.Cut(when, ".")
-	_, okSeconds := vsphere.ParseUint(seconds)
-	_, okBytes := vsphere.ParseUint(l.bytes)
-	return okTime && okSeconds && okBytes && okCode && okWay && l.method != "" && l.url != ""
-}
-
 // describe says what came of the request.
-func (l *accessLine) describe(ev *event.Event) {
-	vsphere.SetHTTP(ev, strings.Trim(l.method, "-"), "", l.status)
-	if n, ok := vsphere.ParseUint(l.bytes); ok {
+func describe(ev *event.Event, l *accesslog.Squid) {
+	vsphere.SetHTTP(ev, strings.Trim(l.Method, "-"), "", l.Status)
+	if n, ok := vsphere.ParseUint(l.Bytes); ok {
 		ev.Traffic = event.Traffic{BytesIn: int64(n), Known: true}
 	}
-	if l.user != "-" {
-		vsphere.SetUser(ev, l.user)
+	if l.User != "-" {
+		vsphere.SetUser(ev, l.User)
 	}
-	ev.Add(fieldResult, l.result)
-	vsphere.AddNumber(ev, vsphere.FieldDuration, l.elapsed)
-	if l.whom == "" || l.whom == "-" {
+	ev.Add(fieldResult, l.Result)
+	vsphere.AddNumber(ev, vsphere.FieldDuration, l.Elapsed)
+	if l.Whom == "" || l.Whom == "-" {
 		return
 	}
-	ev.Add(fieldHierarchy, l.way)
-	a, ok := vsphere.ParseAddr(l.whom)
+	ev.Add(fieldHierarchy, l.Way)
+	a, ok := vsphere.ParseAddr(l.Whom)
 	switch {
-	case !strings.Contains(l.way, "DIRECT"):
-		ev.Add(fieldParent, l.whom) // another proxy
+	case !strings.Contains(l.Way, "DIRECT"):
+		ev.Add(fieldParent, l.Whom) // another proxy
 	case ok && !ev.Dst.IP.IsValid():
 		ev.Dst.IP = a
 	}

@@ -217,7 +217,7 @@ func completed(text string, ev *event.Event) bool {
 	}
 	method, rest := vsphere.Word(rest)
 	path, _ := vsphere.Word(rest)
-	activity := vsphere.MethodActivity(method)
+	activity := event.MethodActivity(method)
 	if activity == event.ActivityOther || !strings.HasPrefix(path, "/") {
 		return false
 	}

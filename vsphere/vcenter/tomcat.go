@@ -27,7 +27,7 @@ func tomcat(m *syslog.Message, ev *event.Event) bool {
 	method, path := vsphere.Word(rest)
 	_, response, _ := strings.Cut(m.Text, "[Response] ")
 	status, response := vsphere.Word(response)
-	ev.Class, ev.Activity, ev.URL = event.HTTPActivity, vsphere.MethodActivity(method), path
+	ev.Class, ev.Activity, ev.URL = event.HTTPActivity, event.MethodActivity(method), path
 	ev.Direction, ev.Protocol, ev.Message = event.DirectionInbound, vsphere.ProtocolTCP, ""
 	ev.Dst = vsphere.DeviceEndpoint(ev)
 	if ev.Dst.IsZero() { // the record says at least that it is here
