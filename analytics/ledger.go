@@ -154,7 +154,8 @@ func (s *Sighting) at() time.Time {
 // Part is what an event adds to what others told of the same connection.
 type Part struct {
 	BytesIn, BytesOut int64
-	Connections       int64 // 1: it is the first to tell of it
+	Connections       int64     // 1: it is the first to tell of it
+	Since             time.Time // from when on those bytes went over it; zero: not known
 	Known             bool
 }
 

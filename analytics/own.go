@@ -97,3 +97,20 @@ func jsonSize(r rune) int {
 func AddCount(sum, n int64) int64 {
 	return sum + min(max(n, 0), math.MaxInt64-sum)
 }
+
+// RiskOf is the OCSF risk score of a severity.
+func RiskOf(s event.Severity) int {
+	switch s {
+	case event.SeverityInformational:
+		return 5
+	case event.SeverityLow:
+		return 25
+	case event.SeverityMedium:
+		return 50
+	case event.SeverityHigh:
+		return 75
+	case event.SeverityCritical:
+		return 95
+	}
+	return 0
+}

@@ -74,14 +74,9 @@ type words struct {
 	count  int // of bulk operations
 }
 
-// riskOf is the OCSF risk score of a severity.
-func riskOf(s event.Severity) int {
-	return [...]int{event.SeverityMedium: 50, event.SeverityHigh: 75, event.SeverityCritical: 95}[s]
-}
-
 // Describe writes the finding's title and adds the sentences that are news.
 func (w *words) Describe(f *event.Finding, ev *event.Event, all, news uint32) {
-	f.Risk, f.Confidence = max(f.Risk, riskOf(f.Severity)), 2
+	f.Risk, f.Confidence = max(f.Risk, analytics.RiskOf(f.Severity)), 2
 	first := len(f.Explanation) == 0
 	switch f.Analytic.UID {
 	case ExternalAPI:

@@ -1,7 +1,6 @@
 package egress
 
 import (
-	"hash/maphash"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -59,9 +58,8 @@ type Detector struct {
 	clocks           []clock // of policy.zones
 	allowed, fitting ruleSet
 	spent            *analytics.Recent[spentKey, int64]
-	opened           *analytics.Recent[connection, opened]
-	courses          *analytics.Recent[uint64, course]
-	seed             maphash.Seed // of the keys of courses
+	opened           *analytics.Recent[analytics.Connection, opened]
+	courses          *analytics.Courses
 	contacts         *analytics.Recent[contact, struct{}]
 	folded           *analytics.Recent[string, string]
 	domains          *analytics.Recent[string, string] // by host
@@ -104,9 +102,8 @@ func New(p *Policy, domain func(host string) string, evidence Evidence) *Detecto
 		domain:   domain,
 		ledger:   analytics.NewLedger(analytics.LedgerOptions{QuietClose: p.quiet}, unjustifiedAnalytic, httpClientAnalytic),
 		spent:    analytics.NewRecent[spentKey, int64](maxSpent),
-		opened:   analytics.NewRecent[connection, opened](maxOpened),
-		courses:  analytics.NewRecent[uint64, course](maxCourses),
-		seed:     maphash.MakeSeed(),
+		opened:   analytics.NewRecent[analytics.Connection, opened](maxOpened),
+		courses:  analytics.NewCourses(maxCourses),
 		contacts: analytics.NewRecent[contact, struct{}](maxContacts),
 		folded:   analytics.NewRecent[string, string](maxFolded),
 		domains:  analytics.NewRecent[string, string](maxDomains),
@@ -151,6 +148,10 @@ func (d *Detector) Restore(open []event.Finding) { d.ledger.Restore(open) }
 
 // Flush reports the updates of findings that wait for their time.
 func (d *Detector) Flush(report func(*event.Finding)) { d.ledger.Flush(report) }
+
+// Courses are the connections that the Detector follows, for other detectors
+// of the same shard that ask about the same events.
+func (d *Detector) Courses() *analytics.Courses { return d.courses }
 
 // Stats may be called from any goroutine.
 func (d *Detector) Stats() Stats {

@@ -53,7 +53,7 @@ func (opening) Describe(f *event.Finding, ev *event.Event, all, news uint32) {
 		f.Title = host + " failed to open httpClient in its firewall"
 	}
 	f.Title = strings.Clone(f.Title)
-	f.Confidence, f.Risk = 3, max(f.Risk, riskOf(f.Severity))
+	f.Confidence, f.Risk = 3, max(f.Risk, analytics.RiskOf(f.Severity))
 	analytics.Explain(f, "The httpClient rule set is closed by default; open, it lets programs on the host connect to any address on ports 80 and 443.")
 	switch {
 	case ev.Class == event.ProcessActivity && ev.User.Name != "":

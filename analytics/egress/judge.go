@@ -2,7 +2,6 @@ package egress
 
 import (
 	"math/bits"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -30,12 +29,6 @@ type spentKey struct {
 	entity event.Entity
 	rule   string
 	start  int64 // Unix seconds of the window's begin; a day's without windows
-}
-
-// connection is a flow's 5-tuple.
-type connection struct {
-	src, dst netip.AddrPort
-	protocol uint8
 }
 
 // opened is whose a justified connection was, since when, and when it was last
@@ -266,17 +259,13 @@ func (d *Detector) openedAt(ev *event.Event, t *target) int64 {
 	return ev.Time.Unix()
 }
 
-// longestPause is more than a switch may wait between two records of a
-// connection that goes on.
-const longestPause = int64(10 * time.Minute / time.Second)
-
 func (d *Detector) flowOpenedAt(ev *event.Event, t *target) int64 {
 	start := ev.Time.Unix()
 	if !ev.Start.IsZero() {
 		start = ev.Start.Unix()
 	}
 	o, ok := d.opened.Get(connectionOf(ev, t))
-	if ok && start-o.last <= longestPause && (o.closed == 0 || start <= o.closed) && o.entity == ev.Entity() {
+	if ok && start-o.last <= analytics.LongestPause && (o.closed == 0 || start <= o.closed) && o.entity == ev.Entity() {
 		return min(start, o.at)
 	}
 	return start
@@ -315,24 +304,11 @@ func (d *Detector) remember(ev *event.Event, t *target, v *verdict) {
 	d.opened.Put(k, now)
 }
 
-func connectionOf(ev *event.Event, t *target) connection {
-	return connection{
-		src:      netip.AddrPortFrom(ev.Src.IP.Unmap(), ev.Src.Port),
-		dst:      netip.AddrPortFrom(t.addr, t.port),
-		protocol: ev.Protocol,
-	}
+func connectionOf(ev *event.Event, t *target) analytics.Connection {
+	return analytics.ConnectionTo(ev, t.addr)
 }
 
 // offHours says that t is outside the business hours, where there are any.
 func (d *Detector) offHours(t time.Time) bool {
-	h := &d.policy.hours
-	if h.window.days == 0 {
-		return false
-	}
-	day, open := h.window.start(d.clocks[0].local(t.Unix()))
-	if !open {
-		return true
-	}
-	_, holiday := slices.BinarySearch(h.holidays, day)
-	return holiday
+	return d.policy.hours.at(t.Unix(), &d.clocks[0]).Off
 }

@@ -82,20 +82,3 @@ func attempt(ev *event.Event) bool {
 }
 
 var fieldProxyResult = event.Intern("proxy_result")
-
-// riskOf is the OCSF risk score of a severity.
-func riskOf(s event.Severity) int {
-	switch s {
-	case event.SeverityInformational:
-		return 5
-	case event.SeverityLow:
-		return 25
-	case event.SeverityMedium:
-		return 50
-	case event.SeverityHigh:
-		return 75
-	case event.SeverityCritical:
-		return 95
-	}
-	return 0
-}

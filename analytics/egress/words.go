@@ -32,7 +32,7 @@ type words struct {
 // Describe writes the finding's title and adds the sentences that are news.
 func (w *words) Describe(f *event.Finding, ev *event.Event, all, news uint32) {
 	f.Justification = w.verdict.Justification
-	f.Risk = max(f.Risk, riskOf(f.Severity))
+	f.Risk = max(f.Risk, analytics.RiskOf(f.Severity))
 	f.Confidence = w.confidence()
 	if f.Key == noInventory {
 		w.noInventory(f)
