@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/vegress/vegress/analytics/apiuse"
+	"github.com/vegress/vegress/analytics/behavior"
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/evidence"
 	"github.com/vegress/vegress/analytics/hosts"
@@ -47,6 +48,7 @@ type Config struct {
 	Egress    egress.Options     `mapstructure:",squash"`
 	Evidence  evidence.Options   `mapstructure:"evidence"`
 	APIUse    apiuse.Options     `mapstructure:"apiuse"`
+	Behavior  behavior.Options   `mapstructure:"analytics"`
 	Hosts     hosts.Options      `mapstructure:"hosts"`
 	Rules     stream.Options     `mapstructure:"rules"`
 

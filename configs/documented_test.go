@@ -58,7 +58,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	}
 	same(t, "the keys in docs/configuration.md", documented, ours)
 	_, after, _ := strings.Cut(string(text), "## All environment names")
-	same(t, "the environment variables in docs/configuration.md", regexp.MustCompile(`VEGRESS_[A-Z_]+`).FindAllString(after, -1), environment)
+	same(t, "the environment variables in docs/configuration.md", regexp.MustCompile(`VEGRESS_[A-Z0-9_]+`).FindAllString(after, -1), environment)
 	for section, of := range objects {
 		var named []string
 		for key := range page[section] {

@@ -34,7 +34,7 @@ func (c *Config) validate() (all Faults) {
 	all = append(all, c.validateVCenters()...)
 	all = append(all, c.validateRoles()...)
 	_, err := egress.Compile(c.Egress)
-	all = append(all, faults(errors.Join(err, c.Evidence.Validate(), c.APIUse.Validate(), c.Hosts.Validate(), c.Rules.Validate()))...)
+	all = append(all, faults(errors.Join(err, c.Evidence.Validate(), c.APIUse.Validate(), c.Behavior.Validate(), c.Hosts.Validate(), c.Rules.Validate()))...)
 	all = append(all, c.validateJustified()...)
 	return c.from.place(all)
 }

@@ -44,11 +44,11 @@ func (sc *script) stories() {
 	p := places()
 	sc.story(partBeacon, p.messenger, Story{
 		ID: "beacon", Title: "an application server calls a messaging service every five minutes",
-		Verdict: "unjustified", Reason: "no_role", Signs: []Sign{ruleTelegramName},
+		Verdict: "unjustified", Reason: "no_role", Signs: []Sign{ruleTelegramName, habitClock},
 	}, sc.beacon)
 	sc.story(partUpload, p.share, Story{
 		ID: "upload", Title: "a file server uploads gigabytes to a file share",
-		Verdict: "unjustified", Reason: "no_role",
+		Verdict: "unjustified", Reason: "no_role", Signs: []Sign{habitVolume},
 	}, sc.upload)
 	sc.story(partLate, p.cloudLate, Story{
 		ID: "late-backup", Title: "a backup proxy writes to its cloud storage outside its window",

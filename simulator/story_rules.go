@@ -17,6 +17,8 @@ var (
 	ruleLogHost        = Sign{"4bda800a-52fd-4419-b628-baf4e68c2d8e", "log host changed"}
 	ruleGuestProgram   = Sign{"709b5627-baa5-4440-bbd4-abc556ae9454", "program run inside a guest"}
 	ruleTelegramName   = Sign{"ccea0467-e6ed-44e8-99dd-4738eee68596", "name of a messenger's API asked for"}
+	habitClock         = Sign{"behavior.beacon", "regular connections"}
+	habitVolume        = Sign{"behavior.volume", "much sent"}
 	ruleBruteForce     = Sign{"8f44de32-5816-44e2-ab3a-400318c48b38", "SSH login after many failures"}
 )
 

@@ -50,9 +50,9 @@ type Story struct {
 	Last     time.Time `json:"last"`
 }
 
-// Sign is a rule that a story shows itself to.
+// Sign is a rule, or another analytic, that a story shows itself to.
 type Sign struct {
-	Analytic string `json:"analytic"` // the rule's id
+	Analytic string `json:"analytic"` // the rule's id, or the analytic's uid
 	Title    string `json:"title"`
 }
 

@@ -165,11 +165,11 @@ func (p *pair) due() bool {
 	switch n := p.beats; {
 	case n < minBeats:
 		return false
-	case n < 32:
+	case n <= 12:
 		return n%2 == 0
-	case n < 96:
-		return n%8 == 0
+	case n <= 24:
+		return n%4 == 0
 	default:
-		return n%16 == 0
+		return n%16 == 0 || n == 40
 	}
 }

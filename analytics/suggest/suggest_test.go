@@ -16,8 +16,10 @@ import (
 
 var monday = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 
+func plain(analytic string) bool { return analytic == egress.Unjustified }
+
 func newSurvey() *suggest.Survey {
-	return suggest.New(suggest.Options{Domain: names.RegistrableDomain, Risky: egress.Risky, ByAmount: egress.RaisedByAmount, Unjustified: egress.Unjustified})
+	return suggest.New(suggest.Options{Domain: names.RegistrableDomain, Risky: egress.Risky, ByAmount: egress.RaisedByAmount, Plain: plain})
 }
 
 // visit is connections of a VM, on each of so many days at each of the hours.
@@ -172,7 +174,7 @@ func TestBounds(t *testing.T) {
 // TestTaken: a proposal has no name that the configuration has already.
 func TestTaken(t *testing.T) {
 	s := suggest.New(suggest.Options{
-		Domain: names.RegistrableDomain, Risky: egress.Risky, ByAmount: egress.RaisedByAmount, Unjustified: egress.Unjustified,
+		Domain: names.RegistrableDomain, Risky: egress.Risky, ByAmount: egress.RaisedByAmount, Plain: plain,
 		Taken: []string{"BKP", "suggested: bkp-2 to example.com"},
 	})
 	visit{vm: "bkp01", host: "s3.example.com", days: 5, hours: []int{22}}.add(s)

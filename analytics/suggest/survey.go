@@ -35,8 +35,9 @@ type Options struct {
 	// ByAmount says that the severity of a finding was raised by nothing but
 	// how much was sent and at what hour: a window and a byte limit bound that.
 	ByAmount func(f *event.Finding) bool
-	// Unjustified is the analytic of plain external connections.
-	Unjustified string
+	// Plain says that an analytic's findings are about external connections
+	// that nothing justifies, or how regular and large these are.
+	Plain func(analytic string) bool
 	// Taken are names of roles and justifications that there are already.
 	Taken []string
 }
@@ -98,12 +99,12 @@ func New(o Options) *Survey {
 	return &Survey{opts: o, groups: map[groupKey]*group{}, vms: map[string]*machine{}, apart: map[apartKey]*Apart{}, flags: map[string]string{}}
 }
 
-// Finding takes what a finding says of its machine. Every one but a plain
-// unjustified connection keeps its machine out.
+// Finding takes what a finding says of its machine. Every one but a plain one
+// keeps its machine out.
 func (s *Survey) Finding(f *event.Finding) {
 	why := ""
 	switch {
-	case f.Analytic.UID != s.opts.Unjustified:
+	case !s.opts.Plain(f.Analytic.UID):
 		why = "it has a finding of " + f.Analytic.UID + ": " + f.Title
 	case f.Severity >= event.SeverityHigh && !s.opts.ByAmount(f):
 		why = "it has a finding of severity " + strings.ToLower(f.Severity.String()) + ": " + f.Title

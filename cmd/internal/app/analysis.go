@@ -5,6 +5,7 @@ import (
 
 	"github.com/vegress/vegress/analytics"
 	"github.com/vegress/vegress/analytics/apiuse"
+	"github.com/vegress/vegress/analytics/behavior"
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/evidence"
 	"github.com/vegress/vegress/analytics/names"
@@ -22,6 +23,7 @@ type analysis struct {
 	services  *webservice.Catalogue
 	evidence  *evidence.Evidence
 	egress    *egress.Detector
+	behavior  *behavior.Detector
 	api       *apiuse.Scout
 	rules     *stream.Detector
 	detectors analytics.Detectors // all, in the order of their Ticks
@@ -42,12 +44,20 @@ const (
 	agree = 8
 )
 
+// share says which shard of how many it is. seed goes into the keys of what is
+// kept.
+type share struct {
+	index, of int
+	seed      uint64
+}
+
 // newAnalysis makes the analysis of a shard with the policy in force.
-func newAnalysis(p *policy, tell func(analytics.Observation)) *analysis {
+func newAnalysis(p *policy, mine share, tell func(analytics.Observation)) *analysis {
 	a := &analysis{names: names.New(names.Options{}), services: p.catalogue, evidence: evidence.New(p.evidence), tell: tell}
 	a.egress = egress.New(p.egress, names.RegistrableDomain, a.evidence)
+	a.behavior = behavior.New(p.behavior, a.egress.Courses(), mine.seed, mine.of)
 	a.rules = stream.New(p.rules, tell)
-	a.detectors = analytics.Detectors{a.egress, a.rules}
+	a.detectors = analytics.Detectors{a.egress, a.behavior, a.rules} // those behind the first may go by its verdicts
 	a.api = apiuse.NewScout(p.apiuse, a.evidence)
 	a.scouts = []analytics.Scout{a.api}
 	return a
@@ -58,6 +68,7 @@ func (a *analysis) adopt(p *policy) {
 	a.services = p.catalogue
 	a.evidence.SetOptions(p.evidence)
 	a.egress.SetPolicy(p.egress)
+	a.behavior.SetPolicy(p.behavior)
 	a.api.SetPolicy(p.apiuse)
 	a.rules.SetPolicy(p.rules)
 }

@@ -15,7 +15,7 @@ func TestOneBadClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := newAnalysis(p, nil)
+	a := newAnalysis(p, share{}, nil)
 	report := func(*event.Finding) {}
 	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	a.pass(noon, report)

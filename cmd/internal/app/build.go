@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -131,7 +132,7 @@ func (a *App) openPipeline(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		shards[i] = newShard(i, p, packer, a.clock, a.floor.in)
+		shards[i] = newShard(share{i, len(shards), rand.Uint64()}, p, packer, a.clock, a.floor.in)
 	}
 	a.openHosts(p, shards)
 	a.restore(shards, open)

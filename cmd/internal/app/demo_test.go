@@ -79,7 +79,7 @@ func toldOnce(t *testing.T, lines []string) {
 	}
 	for _, story := range site.Traffic().Truth().Stories {
 		for _, f := range last {
-			if story.InstanceUUID == "" || !tells(&story, f) {
+			if story.InstanceUUID == "" || f.Analytic.UID != story.Analytic || !tells(&story, f) {
 				continue
 			}
 			share := float64(f.BytesOut) / float64(story.BytesOut)

@@ -68,7 +68,7 @@ func checkFlowStories(t *testing.T, stories []simulator.Story, findings map[stri
 	for _, s := range stories {
 		var found *event.Finding
 		for _, f := range findings {
-			if strings.HasSuffix(f.Entity, s.InstanceUUID) && f.Dst.IP == s.Destination {
+			if f.Analytic.UID == s.Analytic && strings.HasSuffix(f.Entity, s.InstanceUUID) && f.Dst.IP == s.Destination {
 				found = f
 			}
 		}

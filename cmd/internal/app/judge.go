@@ -48,6 +48,9 @@ func accounted(told []simulator.Story, f *event.Finding) string {
 				return signID(s, sign)
 			}
 		}
+		if strings.HasPrefix(f.Analytic.UID, "behavior.") && about(s, f) {
+			return s.ID + ": habits" // which show when a story goes on for long enough
+		}
 	}
 	return ""
 }
@@ -57,7 +60,13 @@ func signID(s *simulator.Story, sign simulator.Sign) string { return s.ID + ": "
 // tells says that f is the finding that the story should become: the same
 // entity, destination, analytic and verdict.
 func tells(s *simulator.Story, f *event.Finding) bool {
-	return f.Analytic.UID == s.Analytic && entityOf(s, f) && destinationOf(s, f) &&
+	return f.Analytic.UID == s.Analytic && about(s, f)
+}
+
+// about says that f is about the entity and the destination of the story, with
+// its verdict.
+func about(s *simulator.Story, f *event.Finding) bool {
+	return entityOf(s, f) && destinationOf(s, f) &&
 		f.Justification.Verdict.String() == s.Verdict && f.Justification.Reason.String() == s.Reason
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/vegress/vegress/analytics"
+	"github.com/vegress/vegress/analytics/behavior"
 	"github.com/vegress/vegress/analytics/names"
 	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/forward"
@@ -254,6 +255,7 @@ func (m metrics) analysis(s scrape) {
 		verdicts["unjustified"] += st.Unjustified
 		verdicts["unknown"] += st.Unknown
 		addFindings(found, st.Findings)
+		addFindings(found, shard.analysis.behavior.Stats().Findings)
 	}
 	addFindings(found, m.app.floor.api.Stats().Findings)
 	m.rules(s, found)
@@ -298,6 +300,27 @@ func (m metrics) apiUse(s scrape) (forgotten int64) {
 	return forgotten + st.Forgotten
 }
 
+// behavior is what is known of how machines talk to the internet.
+func (m metrics) behavior(s scrape, forgotten map[string]int64) {
+	var sum behavior.Stats
+	for _, shard := range m.app.collector.shards {
+		st := shard.analysis.behavior.Stats()
+		sum.Pairs, sum.Admitted, sum.Late = sum.Pairs+st.Pairs, sum.Admitted+st.Admitted, sum.Late+st.Late
+		sum.Evaluated, sum.Beacons = sum.Evaluated+st.Evaluated, sum.Beacons+st.Beacons
+		sum.Refused, sum.Flooded = sum.Refused+st.Refused, sum.Flooded+st.Flooded
+		forgotten["pairs"] += st.Evicted
+		forgotten["probation"] += st.Lost
+		forgotten["sources"] += st.ForgottenSources
+	}
+	s.gauge("behavior_pairs", "Pairs of machine and destination that are followed.", float64(sum.Pairs))
+	s.counter("behavior_pairs_admitted_total", "Pairs that were taken up.", float64(sum.Admitted))
+	s.counter("behavior_pairs_refused_total", "Pairs that are not followed, by reason.", float64(sum.Refused), "reason", "full")
+	s.counter("behavior_pairs_refused_total", "Pairs that are not followed, by reason.", float64(sum.Flooded), "reason", "flood")
+	s.counter("behavior_late_events_total", "Connections that came too late to be placed among the beats of their pair.", float64(sum.Late))
+	s.counter("behavior_evaluations_total", "Rhythms that were scored.", float64(sum.Evaluated))
+	s.counter("behavior_beacons_total", "Rhythms that were scored as a beacon's.", float64(sum.Beacons))
+}
+
 // memory is what the shards remember, and what fell out of it.
 func (m metrics) memory(s scrape) {
 	var depth int
@@ -317,6 +340,7 @@ func (m metrics) memory(s scrape) {
 	work := m.app.collector.shards[0].analysis.evidence.Stats() // all shards know the same
 	forgotten["evidence"] = work.Forgotten
 	forgotten["api"] = m.apiUse(s)
+	m.behavior(s, forgotten)
 	s.counter("evidence_records_total", "Records in which vSphere told of work that goes on.", float64(work.Signs))
 	s.gauge("queue_depth", "Batches that wait, by queue.", float64(depth), "queue", "shards")
 	s.gauge("names", "Names known for addresses.", float64(known.Pairs), "of", "source")

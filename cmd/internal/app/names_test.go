@@ -45,7 +45,7 @@ func TestNameOfADestination(t *testing.T) {
 		"proxy":            {[]string{squid + "TCP_TUNNEL/200 5435 CONNECT pastebin.com:443 - HIER_DIRECT/203.0.113.40 -"}, "pastebin.com via , Pastebin"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			decoder, a := newDecoder(vsphere.Options{Replay: true}), newAnalysis(p, nil)
+			decoder, a := newDecoder(vsphere.Options{Replay: true}), newAnalysis(p, share{}, nil)
 			var last event.Event
 			for _, line := range c.lines {
 				var m syslog.Message

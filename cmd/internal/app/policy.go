@@ -6,9 +6,11 @@ import (
 	"strings"
 
 	"github.com/vegress/vegress/analytics/apiuse"
+	"github.com/vegress/vegress/analytics/behavior"
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/evidence"
 	"github.com/vegress/vegress/analytics/hosts"
+	"github.com/vegress/vegress/analytics/names"
 	"github.com/vegress/vegress/analytics/sigma/stream"
 	"github.com/vegress/vegress/analytics/webservice"
 	"github.com/vegress/vegress/configs"
@@ -19,6 +21,7 @@ import (
 // policy is what a reload can change, compiled: it never changes itself.
 type policy struct {
 	egress    *egress.Policy
+	behavior  *behavior.Policy
 	apiuse    *apiuse.Policy
 	evidence  evidence.Options
 	hosts     hosts.Options
@@ -37,6 +40,13 @@ func compile(c *configs.Config) (*policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	habits, err := behavior.Compile(c.Behavior, behavior.Site{
+		External: judge.External, Risky: egress.Risky, Domain: names.RegistrableDomain,
+		Calendar: judge.Calendar, Quiet: c.Egress.Egress.QuietClose,
+	})
+	if err != nil {
+		return nil, err
+	}
 	services, err := webservice.Load(catalogue.Files, c.Catalogue)
 	if err != nil {
 		return nil, fmt.Errorf("load the catalogue of web services: %w", err)
@@ -48,7 +58,10 @@ func compile(c *configs.Config) (*policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the rules: %w", err)
 	}
-	return &policy{rules: stream.Compile(set, c.Rules), egress: judge, apiuse: api, evidence: c.Evidence, hosts: c.Hosts, catalogue: services, roles: c.Roles}, nil
+	return &policy{
+		rules: stream.Compile(set, c.Rules), egress: judge, behavior: habits, apiuse: api, evidence: c.Evidence, hosts: c.Hosts,
+		catalogue: services, roles: c.Roles,
+	}, nil
 }
 
 // unlisted finds destinations that are a category or a service which the

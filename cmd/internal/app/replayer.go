@@ -74,7 +74,7 @@ func newReplayer(out io.Writer, flags replayFlags) (*replayer, error) {
 		enrich:   func(*event.Event) {},
 	}
 	r.floor = newFloor(1, policy, r.report)
-	r.analysis = newAnalysis(policy, r.floor.observe)
+	r.analysis = newAnalysis(policy, share{of: 1}, r.floor.observe)
 	if flags.source == sourceIPFIX {
 		r.flows = ipfix.New(ipfix.Options{Replay: true})
 	}

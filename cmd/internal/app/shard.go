@@ -48,9 +48,9 @@ const queueLength = 4
 // bounds how late a pack leaves and a quiet finding closes.
 const beat = 50 * time.Millisecond
 
-func newShard(index int, p *policy, out outlet, c clock, up chan<- message) *shard {
-	s := &shard{index: index, in: make(chan delivery, queueLength), out: out, clock: c, up: up}
-	s.analysis = newAnalysis(p, func(o analytics.Observation) { s.told = append(s.told, o) })
+func newShard(mine share, p *policy, out outlet, c clock, up chan<- message) *shard {
+	s := &shard{index: mine.index, in: make(chan delivery, queueLength), out: out, clock: c, up: up}
+	s.analysis = newAnalysis(p, mine, func(o analytics.Observation) { s.told = append(s.told, o) })
 	s.report = func(f *event.Finding) { _ = s.out.Finding(f) } // a refusal is counted there
 	return s
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
+	"github.com/vegress/vegress/analytics/behavior"
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/names"
 	"github.com/vegress/vegress/analytics/suggest"
@@ -129,13 +130,27 @@ type surveyor struct {
 	watch   reading
 }
 
+// aboutEgress says that an analytic's findings are what suggest is about.
+func aboutEgress(analytic string) bool {
+	return analytic == egress.Unjustified || analytic == behavior.Beacon || analytic == behavior.Volume || analytic == behavior.Hours
+}
+
+// raisedByAmount says that nothing but how much was sent, and when, raised a
+// plain finding.
+func raisedByAmount(f *event.Finding) bool {
+	if f.Analytic.UID == egress.Unjustified {
+		return egress.RaisedByAmount(f)
+	}
+	return behavior.RaisedByAmount(f)
+}
+
 // atOnceLines is how many lines of a file are one piece of work.
 const atOnceLines = 256
 
 func newSurveyor(to io.Writer, taken []string) *surveyor {
 	s := &surveyor{
 		survey: suggest.New(suggest.Options{
-			Domain: names.RegistrableDomain, Risky: egress.Risky, ByAmount: egress.RaisedByAmount, Unjustified: egress.Unjustified, Taken: taken,
+			Domain: names.RegistrableDomain, Risky: egress.Risky, ByAmount: raisedByAmount, Plain: aboutEgress, Taken: taken,
 		}),
 		work:  make(chan func(*[]event.Event), 2*runtime.GOMAXPROCS(0)),
 		watch: reading{progress: newProgress(to, 1)},

@@ -57,7 +57,7 @@ func benchShard(b *testing.B, p *policy) *shard {
 	upper := newFloor(1, p, func(*event.Finding) {})
 	go upper.run()
 	b.Cleanup(func() { close(upper.in) })
-	return newShard(0, p, new(jsonOutlet), clock{}, upper.in)
+	return newShard(share{}, p, new(jsonOutlet), clock{}, upper.in)
 }
 
 // captureLoad is what simulator.Load sends over one connection.
