@@ -57,7 +57,7 @@ func newAnalysis(p *policy, mine share, tell func(analytics.Observation)) *analy
 	a.egress = egress.New(p.egress, names.RegistrableDomain, a.evidence)
 	a.behavior = behavior.New(p.behavior, a.egress.Courses(), mine.seed, mine.of)
 	a.rules = stream.New(p.rules, tell)
-	a.detectors = analytics.Detectors{a.egress, a.behavior, a.rules} // those behind the first may go by its verdicts
+	a.detectors = analytics.Detectors{a.egress, a.behavior, a.rules}
 	a.api = apiuse.NewScout(p.apiuse, a.evidence)
 	a.scouts = []analytics.Scout{a.api}
 	return a
@@ -79,6 +79,7 @@ func (a *analysis) see(ev *event.Event, report func(*event.Finding)) {
 	a.names.Annotate(ev)
 	a.services.Annotate(ev)
 	a.egress.Detect(ev, report)
+	a.behavior.Detect(ev, report) // goes by the verdict
 	for _, s := range a.scouts {
 		s.Scout(ev, a.tell)
 	}

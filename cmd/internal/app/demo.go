@@ -351,7 +351,7 @@ func (r *result) print(to io.Writer, told []simulator.Story, paths []simulator.P
 			if id := signID(story, sign); slices.Contains(r.Stories.Missed, id) {
 				line("found ", id, "")
 			} else {
-				line("found ", "", "by a rule, too: "+sign.Title)
+				line("found ", "", "by more, too: "+sign.Title)
 			}
 		}
 	}
