@@ -3,6 +3,7 @@ package analytics
 import (
 	"hash/maphash"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // Courses follows connections, so that what several sensors tell of one counts
 // once. It is used from one goroutine; only Forgotten may be called from any.
 type Courses struct {
-	buckets [][bucketCourses]following
+	buckets []courseBucket
 	size    int // of buckets, a power of two
 	seed    maphash.Seed
 	lost    atomic.Int64
@@ -25,10 +26,12 @@ type Courses struct {
 // bucketCourses are the places that a connection may have.
 const bucketCourses = 4
 
-// following is a connection that is followed. Key 0: the place is free.
-type following struct {
-	key uint64
-	course
+// courseBucket is the connections of one place; what a search needs of them
+// stands together. Key 0: free.
+type courseBucket struct {
+	keys    [bucketCourses]uint64
+	last    [bucketCourses]int64 // Unix seconds of the latest event
+	courses [bucketCourses]course
 }
 
 // NewCourses follows at most bound connections, or a little more, in about 160
@@ -41,29 +44,24 @@ func NewCourses(bound int) *Courses {
 	return s
 }
 
-// find gives the place of key: its own, else one for it, whose course is then
-// empty. The one that was quiet for longest gives way.
-func (s *Courses) find(key uint64) (c *course, known bool) {
+// find gives the course of key, of which an event at that time tells: its own,
+// else an empty one. The one that was quiet for longest gives way.
+func (s *Courses) find(key uint64, at int64) (c *course, known bool) {
 	if s.buckets == nil {
-		s.buckets = make([][bucketCourses]following, s.size)
+		s.buckets = make([]courseBucket, s.size)
 	}
-	bucket := &s.buckets[key&uint64(s.size-1)]
+	b := &s.buckets[key&uint64(s.size-1)]
 	key |= 1 << 63
-	place := &bucket[0]
-	for i := range bucket {
-		f := &bucket[i]
-		if f.key == key {
-			return &f.course, true
+	place := slices.Index(b.keys[:], key)
+	if known = place >= 0; !known {
+		if place = slices.Index(b.keys[:], 0); place < 0 {
+			place = slices.Index(b.last[:], slices.Min(b.last[:]))
+			s.lost.Add(1)
 		}
-		if place.key != 0 && (f.key == 0 || f.last < place.last) {
-			place = f
-		}
+		b.keys[place], b.last[place], b.courses[place] = key, at, course{}
 	}
-	if place.key != 0 {
-		s.lost.Add(1)
-	}
-	*place = following{key: key}
-	return &place.course, false
+	b.last[place] = max(b.last[place], at)
+	return &b.courses[place], known
 }
 
 // Connection is a flow's 5-tuple.
@@ -145,7 +143,7 @@ func (s *Courses) Part(ev *event.Event, conn Connection) Part {
 		return s.told
 	}
 	k := maphash.Comparable(s.seed, courseKey{ev.Entity(), conn})
-	c, known := s.find(k)
+	c, known := s.find(k, ev.Time.Unix())
 	from := sensorOf(ev)
 	p := Part{Known: true, Connections: 1}
 	if known && c.goesOn(ev, from) {
