@@ -27,7 +27,7 @@ type Options struct {
 	// Taxonomies maps the field names of taxonomies other than "sigma" to
 	// those of "sigma". Rules of a taxonomy that is not here are refused.
 	Taxonomies map[string]map[string]string
-	// Deprecated: rules whose status is deprecated are loaded, too.
+	// Deprecated says that rules of that status are loaded, too.
 	Deprecated bool
 	// Overrides change single rules, in their order.
 	Overrides []Override

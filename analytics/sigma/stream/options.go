@@ -31,7 +31,7 @@ type Options struct {
 	// LogSources are files, or folders of files, that add to the table of log
 	// sources.
 	LogSources []string `mapstructure:"log_sources"`
-	// Deprecated: rules of that status are in force, too.
+	// Deprecated says that rules of that status are in force, too.
 	Deprecated bool `mapstructure:"deprecated"`
 	// Suppress is how long (event time) hits of one rule and one entity revise
 	// the same finding after the last of them.
