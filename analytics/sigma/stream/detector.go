@@ -20,14 +20,12 @@ const sampleEvery = 1024
 type Detector struct {
 	policy  *Policy
 	inForce atomic.Pointer[Policy] // the same, for other goroutines
-	view    *source.View
-	matches []*sigma.Matcher // by engine; nil: not needed so far
+	eval    *Evaluator
 	book    *book
 	tell    func(analytics.Observation)
 
 	// The event under evaluation, and which rules hit it.
 	ev     *event.Event
-	record sigma.Record
 	hits   []*sigma.Rule
 	report func(*event.Finding)
 	yield  func(*sigma.Hit)
@@ -66,8 +64,7 @@ func New(p *Policy, tell func(analytics.Observation)) *Detector {
 func (d *Detector) SetPolicy(p *Policy) {
 	d.policy = p
 	d.inForce.Store(p)
-	d.view = p.table.NewView()
-	d.matches = make([]*sigma.Matcher, len(p.engines))
+	d.eval = p.NewEvaluator()
 	d.book.adopt(p)
 }
 
@@ -77,8 +74,8 @@ func (d *Detector) Policy() *Policy { return d.inForce.Load() }
 // Detect evaluates the rules of the log sources that ev is of. A rule hits an
 // event once, of however many sources it is.
 func (d *Detector) Detect(ev *event.Event, report func(*event.Finding)) {
-	ids := d.view.Look(ev)
-	if len(ids) == 0 || nobodys(ev) {
+	ids := d.eval.look(ev)
+	if len(ids) == 0 {
 		return
 	}
 	d.seen.Add(1)
@@ -86,38 +83,18 @@ func (d *Detector) Detect(ev *event.Event, report func(*event.Finding)) {
 	if d.sample++; d.sample%sampleEvery == 0 {
 		d.measure(ids)
 	} else {
-		d.match(ids, nil)
+		d.eval.match(ev, ids, d.yield)
 	}
-	d.ev, d.record, d.report = nil, sigma.Record{}, nil
-}
-
-// nobodys says that ev is an answer of a resolver that does not say to whom.
-// The rules looked at the question; for this they would blame the resolver.
-func nobodys(ev *event.Event) bool {
-	return ev.Class == event.DNSActivity && ev.Activity == event.DNSResponse && !ev.Src.IP.IsValid() && ev.Src.Hostname == ""
-}
-
-func (d *Detector) match(ids []source.ID, cost func(*sigma.Rule, time.Duration)) {
-	for _, id := range ids {
-		m := d.matcher(d.policy.engineOf[id])
-		m.Cost = cost
-		d.record = sigma.Record{Fields: d.ev.Fields, Typed: d.view.Typed(id), Text: d.ev.Raw}
-		m.Match(&d.record, d.yield)
-	}
+	d.ev, d.report = nil, nil
 }
 
 // measure is match with a look at the clock. That decides nothing.
 func (d *Detector) measure(ids []source.ID) {
 	start := time.Now()
-	d.match(ids, d.cost)
+	d.eval.Cost = d.cost
+	d.eval.match(d.ev, ids, d.yield)
+	d.eval.Cost = nil
 	d.sampled.Add(int64(time.Since(start)))
-}
-
-func (d *Detector) matcher(engine int32) *sigma.Matcher {
-	if d.matches[engine] == nil {
-		d.matches[engine] = d.policy.engines[engine].NewMatcher()
-	}
-	return d.matches[engine]
 }
 
 // hit is what becomes of a rule that holds for the event.
@@ -141,7 +118,7 @@ func (d *Detector) hit(h *sigma.Hit) {
 // sight tells the second floor of a hit.
 func (d *Detector) sight(r *sigma.Rule) {
 	seen := &sighted{ev: d.ev.Clone()}
-	d.policy.correlations.Sightings(r, &d.record, d.ev.Time, d.ev.UID, func(s *sigma.Sighting) {
+	d.policy.correlations.Sightings(r, &d.eval.record, d.ev.Time, d.ev.UID, func(s *sigma.Sighting) {
 		seen.sightings = append(seen.sightings, s)
 	})
 	d.tell(seen)
