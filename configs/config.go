@@ -26,6 +26,7 @@ import (
 	"github.com/vegress/vegress/analytics/webservice"
 	"github.com/vegress/vegress/forward"
 	"github.com/vegress/vegress/forward/broker"
+	"github.com/vegress/vegress/forward/ingest"
 	"github.com/vegress/vegress/syslog/server"
 	"github.com/vegress/vegress/vsphere/inventory"
 )
@@ -39,6 +40,8 @@ type Config struct {
 
 	Listen Listen        `mapstructure:"listen"`
 	Limits server.Limits `mapstructure:"limits"`
+
+	Ingest ingest.Options `mapstructure:"ingest"`
 
 	VCenters  []inventory.VCenter `mapstructure:"vcenters"`
 	Inventory Inventory           `mapstructure:"inventory"`

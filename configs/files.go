@@ -11,6 +11,7 @@ import (
 
 	"github.com/vegress/vegress/analytics/webservice"
 	"github.com/vegress/vegress/forward/broker"
+	"github.com/vegress/vegress/forward/ingest"
 	"github.com/vegress/vegress/vsphere/session"
 )
 
@@ -27,6 +28,7 @@ func (c *Config) CheckFiles(now time.Time) Faults {
 	all = append(all, secret("forward.uplink.credentials_file", c.Forward.Uplink.CredentialsFile)...)
 	all = append(all, authorities("forward.uplink.ca_file", c.Forward.Uplink.CAFile)...)
 	all = append(all, pair("forward.uplink", c.Forward.Uplink.CertFile, c.Forward.Uplink.KeyFile, now)...)
+	all = append(all, token("ingest.token_file", c.Ingest)...)
 	for i := range c.VCenters {
 		all = append(all, credentials(fmt.Sprintf("vcenters[%d]", i), c.VCenters[i].Options)...)
 	}
@@ -78,6 +80,20 @@ func users(key, file string) Faults {
 		return all
 	}
 	for _, wrong := range faults(broker.CheckUsers(file)) {
+		wrong.Unreadable = true
+		all = append(all, wrong)
+	}
+	return all
+}
+
+// token reads the file with the token of the way in over HTTP.
+func token(key string, o ingest.Options) Faults {
+	all := secret(key, o.TokenFile)
+	if len(all) > 0 && all[0].Unreadable {
+		return all
+	}
+	_, err := o.Open()
+	for _, wrong := range faults(err) {
 		wrong.Unreadable = true
 		all = append(all, wrong)
 	}

@@ -77,6 +77,7 @@ func (c *Config) validateListen() error {
 	flows.AllowedSources = nil // as for syslog, see below
 	errs := []error{
 		server.Options{Listen: c.Listen.Syslog.Listen, TLS: c.Listen.Syslog.TLS}.Validate(), flows.Validate(), c.Limits.Validate(),
+		c.Ingest.Validate(c.Listen.HTTP),
 	}
 	for _, s := range c.Listen.Syslog.AllowedSources {
 		errs = append(errs, server.Options{AllowedSources: []string{s}}.Validate())

@@ -290,3 +290,20 @@ func (e *Event) Reset() {
 	*e = Event{Fields: fields}
 	e.DNS.Answers = answers
 }
+
+// Take makes e equal to from, with lists and parent processes of its own; the
+// texts in them stay shared.
+func (e *Event) Take(from *Event) {
+	fields, answers := e.Fields[:0], e.DNS.Answers[:0]
+	*e = *from
+	e.Fields = append(fields, from.Fields...)
+	e.DNS.Answers = append(answers, from.DNS.Answers...)
+	for p, depth := &e.Process, 0; p.Parent != nil; p, depth = p.Parent, depth+1 {
+		if depth == maxParents {
+			p.Parent = nil
+			return
+		}
+		parent := *p.Parent
+		p.Parent = &parent
+	}
+}

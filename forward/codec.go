@@ -82,13 +82,19 @@ func orTooLarge(err error) error {
 	return errTooLarge
 }
 
+// Body is a message's data without its Content-Encoding, which may be any of
+// those that vegress itself uses: part of data's memory, or a copy.
+func Body(header nats.Header, data []byte) ([]byte, error) {
+	return unpackBody(header.Get(headerEncoding), data)
+}
+
 // Unpack goes through the lines of a message from vegress: the events of a
 // pack, compressed or not, or the one finding. A line is one JSON object
 // without its newline, part of data's memory or of a copy, and the caller's to
 // keep. An error is the last thing that it yields.
 func Unpack(header nats.Header, data []byte) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		body, err := unpackBody(header.Get(headerEncoding), data)
+		body, err := Body(header, data)
 		if err != nil {
 			yield(nil, err)
 			return

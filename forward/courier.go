@@ -21,6 +21,7 @@ type message struct {
 	nats.Msg          // Header and Data belong to the courier until release
 	id         string // Nats-Msg-Id
 	events     int
+	claims     []*Claim  // held until it is settled
 	at, before place     // in the stream that it is copied from: its own, and that of the message before it
 	stored     time.Time // when it was stored there
 
@@ -194,6 +195,7 @@ func (c *courier) send(m *message) error {
 	if c.closed {
 		c.count.Abandoned.add(m, 1)
 		c.mu.Unlock()
+		m.release(true)
 		c.release(m)
 		return ErrClosed
 	}
@@ -293,6 +295,7 @@ func (c *courier) finish(m *message, o outcome) (free bool) {
 	case divided: // its parts are counted as handed over
 		c.count.Handed.add(m, -1)
 	}
+	m.release(o == abandoned)
 	c.queue[m.token-c.base] = nil // the message may be used again
 	n := 0
 	for n < len(c.queue) && c.queue[n] == nil {
@@ -350,6 +353,9 @@ func (c *courier) refuse(m *message, cause error) (free bool) {
 	}
 	for _, p := range parts {
 		p.first = m.first
+		for _, claim := range m.claims {
+			p.claimed(claim)
+		}
 		c.count.Handed.add(p, 1)
 		c.enqueue(p)
 	}

@@ -39,6 +39,7 @@ type Packer struct {
 	packs  map[packKey]*pack
 	recent *pack        // of the latest event: the next is often like it
 	now    time.Time    // of the last Tick
+	claim  *Claim       // of what is handed over now; nil: of nobody
 	taken  atomic.Int64 // events, by Add; written by the packer's goroutine only
 }
 
@@ -82,6 +83,7 @@ func (p *Packer) Add(ev *event.Event) error {
 	}
 	k.append(ev)
 	m := k.msg
+	m.claimed(p.claim)
 	if m.events >= PackEvents || len(m.Data)+k.last > PackBytes {
 		return p.seal(k)
 	}
@@ -123,7 +125,7 @@ func (p *Packer) Flush() {
 }
 
 // Finding sends one revision of a finding, as Publisher.Finding does.
-func (p *Packer) Finding(f *event.Finding) error { return p.pub.Finding(f) }
+func (p *Packer) Finding(f *event.Finding) error { return p.pub.finding(f, p.claim) }
 
 // pack finds the pack for ev.
 func (p *Packer) pack(ev *event.Event) *pack {
@@ -221,6 +223,7 @@ func (p *Packer) shrink(m *message) *message {
 	small := p.pub.newMessage()
 	small.Data = p.codec.compress(small.Data, m.Data)
 	small.id, small.Subject, small.events = m.id, m.Subject, m.events
+	small.claims, m.claims = m.claims, small.claims
 	small.Header[headerEncoding] = []string{p.codec.encoding()}
 	p.pub.release(m)
 	return small
@@ -266,6 +269,6 @@ func (p *messagePool) put(m *message) {
 	if cap(m.Data) > maxPooled {
 		return
 	}
-	*m = message{Msg: nats.Msg{Header: m.Header, Data: m.Data[:0]}}
+	*m = message{Msg: nats.Msg{Header: m.Header, Data: m.Data[:0]}, claims: m.claims[:0]}
 	p.pool.Put(m)
 }

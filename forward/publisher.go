@@ -122,8 +122,12 @@ var findingVerbs = map[event.Activity]string{
 // headers of a CloudEvent in binary mode. It blocks while too much is not
 // acknowledged; of f nothing is kept. One that encodes to more than 512 KiB is
 // sent without the records of its evidence.
-func (p *Publisher) Finding(f *event.Finding) error {
+func (p *Publisher) Finding(f *event.Finding) error { return p.finding(f, nil) }
+
+// finding is Finding on the account of a claim, if any.
+func (p *Publisher) finding(f *event.Finding, claim *Claim) error {
 	m := &message{id: findingID(f), events: 1}
+	m.claimed(claim)
 	m.Subject, m.Data = findingSubject(f), encodeFinding(f)
 	m.Header = nats.Header{
 		nats.MsgIdHdr:        {m.id},

@@ -540,6 +540,9 @@ func TestRefusedPackIsSplit(t *testing.T) {
 		t.Fatal(err)
 	}
 	const n = 200
+	var w waiter
+	claim := w.claim()
+	r.Claim(claim)
 	r.add(0, n-1)
 	huge := flow(n - 1)
 	huge.Raw = incompressible(20 << 10)
@@ -547,7 +550,11 @@ func TestRefusedPackIsSplit(t *testing.T) {
 	if err := r.Add(huge); err != nil {
 		t.Fatal(err)
 	}
+	claim.Release()
 	r.flush()
+	if w.settled.Load() != 1 || w.lost.Load() != 0 {
+		t.Errorf("the claim of all is settled %d times", w.settled.Load())
+	}
 	evs := events(t, r.nc, forward.EventsStream)
 	checkOnce(t, evs, n-1)
 	if s := r.pub.Stats(); s.Forwarded != n-1 || s.Dropped.Refused != 1 || s.InFlight != 0 {

@@ -249,10 +249,16 @@ func (d *Decoder) receipt(m *syslog.Message, ev *event.Event) {
 	if d.opts.Replay || m.Received.IsZero() {
 		return
 	}
-	ev.Receipt = event.Receipt{At: m.Received, Peer: m.Peer.Addr().Unmap(), Truncated: m.Truncated}
+	ev.Receipt = ReceiptOf(m)
+}
+
+// ReceiptOf says how a message came in over the network.
+func ReceiptOf(m *syslog.Message) event.Receipt {
+	r := event.Receipt{At: m.Received, Peer: m.Peer.Addr().Unmap(), Truncated: m.Truncated}
 	if !m.Time.IsZero() {
-		ev.Receipt.Skew, ev.Receipt.Timed = m.Time.Sub(m.Received), true
+		r.Skew, r.Timed = m.Time.Sub(m.Received), true
 	}
+	return r
 }
 
 // device is the machine that the record names; the peer, which may be a

@@ -20,6 +20,7 @@ import (
 	"github.com/vegress/vegress/configs"
 	"github.com/vegress/vegress/forward"
 	"github.com/vegress/vegress/forward/broker"
+	"github.com/vegress/vegress/forward/ingest"
 	"github.com/vegress/vegress/syslog/server"
 	"github.com/vegress/vegress/vsphere/inventory"
 	"github.com/vegress/vegress/vsphere/ipfix"
@@ -74,7 +75,11 @@ type App struct {
 	server    *server.Server
 	flows     *flowCollector // nil: none are received
 	exports   *server.Server // that receives flows; nil: none
-	admin     net.Listener   // nil: none
+	intake    *nats.Conn     // for telemetry
+	reader    *ingest.Reader // of its stream
+	telemetry *telemetry
+	sending   *ingest.HTTP // telemetry by HTTP; nil: none is taken
+	admin     net.Listener // nil: none
 
 	logHosts logHosts
 	health   health
@@ -102,7 +107,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		flowing: o.Flows, exporter: o.Exporter,
 	}
 	a.starting.Store(true)
-	for _, build := range []func(context.Context) error{a.openStore, a.openInventory, a.openPipeline, a.openListeners} {
+	for _, build := range []func(context.Context) error{a.openStore, a.openInventory, a.openPipeline, a.openIngest, a.openListeners} {
 		if err := build(ctx); err != nil {
 			return nil, errors.Join(err, a.stop())
 		}

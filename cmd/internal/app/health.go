@@ -26,11 +26,14 @@ func (a *App) check() error {
 	return errors.Join(errs...)
 }
 
-// handler serves /metrics, /healthz and /readyz.
+// handler serves /metrics, /healthz, /readyz and /ingest/.
 func (a *App) handler() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(metrics{a}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
+	if a.sending != nil {
+		mux.Handle("POST /ingest/{source}", a.sending)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { a.answer(w, a.check()) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -53,6 +56,9 @@ func (a *App) answer(w http.ResponseWriter, err error) {
 		Warnings []string `json:"warnings,omitempty"`
 		Records  account  `json:"records"`
 	}{Status: "ok", Warnings: a.ailing(), Records: a.account()}
+	if err := a.reader.Health(); err != nil {
+		body.Warnings = append(body.Warnings, err.Error())
+	}
 	code := http.StatusOK
 	if len(body.Warnings) > 0 {
 		body.Status = "degraded"

@@ -63,6 +63,7 @@ func (m metrics) Collect(to chan<- prometheus.Metric) {
 	m.listeners(s)
 	m.decoding(s)
 	m.flows(s)
+	m.telemetry(s)
 	m.inventory(s)
 	m.analysis(s)
 	m.hosts(s)

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/vegress/vegress/event"
+	"github.com/vegress/vegress/forward"
 )
 
 // parcel carries the events of one batch to the shards. Each shard handles
@@ -17,6 +18,7 @@ type parcel struct {
 	used   int
 	mine   [][]int32 // by shard: indexes into events; ^i: only learn from event i
 	left   atomic.Int32
+	claim  *forward.Claim // of its events, held until the shards have them; nil: none waits for them
 }
 
 // maxParcel bounds the events in a parcel: a batch, and what its records let
@@ -45,6 +47,13 @@ func (p *parcel) next() *event.Event {
 	return ev
 }
 
+// claimed makes the parcel hold a claim, before its first event.
+func (p *parcel) claimed(c *forward.Claim) {
+	if p.claim = c; c != nil {
+		c.Hold()
+	}
+}
+
 // full says that the parcel should be sent before it takes more.
 func (p *parcel) full() bool { return p.used >= maxParcel }
 
@@ -69,11 +78,8 @@ func (p *parcel) route() {
 
 // copy puts a copy of an event at the parcel's end, with lists of its own.
 func (p *parcel) copy(i int) (at int) {
-	c := p.next()
-	fields, answers := c.Fields, c.DNS.Answers
-	*c = p.events[i]
-	c.Fields = append(fields, c.Fields...)
-	c.DNS.Answers = append(answers, c.DNS.Answers...)
+	c := p.next() // may move the events
+	c.Take(&p.events[i])
 	return p.used - 1
 }
 
@@ -117,6 +123,10 @@ func (p *parcel) done() {
 	p.used = 0
 	for s := range p.mine {
 		p.mine[s] = p.mine[s][:0]
+	}
+	if p.claim != nil {
+		p.claim.Release()
+		p.claim = nil
 	}
 	parcels.Put(p)
 }

@@ -27,6 +27,8 @@ import (
 // each to the shard of the entity that acts in it.
 type collector struct {
 	decoder *vsphere.Decoder
+	sources *sources // of telemetry, where a message carries a record of one
+	maxSkew time.Duration
 	enrich  func(*event.Event)
 	shards  []*shard
 	ledger  ledger
@@ -41,7 +43,10 @@ type collector struct {
 }
 
 func newCollector(shards []*shard, enrich func(*event.Event), maxSkew time.Duration, c clock) *collector {
-	return &collector{decoder: newDecoder(vsphere.Options{MaxSkew: maxSkew}), enrich: enrich, shards: shards, clock: c}
+	return &collector{
+		decoder: newDecoder(vsphere.Options{MaxSkew: maxSkew}), sources: newSources(), maxSkew: maxSkew,
+		enrich: enrich, shards: shards, clock: c,
+	}
 }
 
 // newDecoder knows the programs of hosts, of vCenter, of DNS resolvers and of
@@ -74,6 +79,8 @@ type collecting struct {
 	msg    syslog.Message
 	parcel *parcel
 	decode func(*syslog.Message)
+
+	carried *carried // records of endpoints; nil: none came yet
 }
 
 // Lines takes a batch from its records to the shards' queues.
@@ -84,7 +91,7 @@ func (c *collecting) Lines(b *server.Batch) time.Duration {
 		for i := range b.Lines {
 			c.line(&b.Lines[i], b.Received)
 		}
-		return c.pieces.Rest(b.Received, c.decode)
+		return c.rest(b.Received)
 	})
 }
 
@@ -95,14 +102,30 @@ func (c *collecting) line(line *server.Line, received time.Time) {
 	c.pieces.Add(&c.msg, c.decode)
 }
 
-// Idle lets go of pieces whose others did not come in time.
+// Idle lets go of what others belong to that did not come in time.
 func (c *collecting) Idle(now time.Time) time.Duration {
-	return c.send(func() time.Duration { return c.pieces.Rest(now, c.decode) })
+	return c.send(func() time.Duration { return c.rest(now) })
+}
+
+func (c *collecting) rest(now time.Time) time.Duration {
+	return sooner(c.pieces.Rest(now, c.decode), c.carried.beat(now))
+}
+
+// sooner is the shorter of two waits, of which 0 is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // Close lets go of everything that is still held.
 func (c *collecting) Close() {
-	c.send(func() time.Duration { c.pieces.Flush(c.decode); return 0 })
+	c.send(func() time.Duration {
+		c.pieces.Flush(c.decode)
+		c.carried.flush()
+		return 0
+	})
 }
 
 // send runs work with the gate held, and queues what it decoded.
@@ -122,9 +145,28 @@ func (c *collecting) send(work func() time.Duration) time.Duration {
 func (c *collecting) decodeMessage(m *syslog.Message) {
 	c.ledger.message(m)
 	m.Received = c.clock.at(m.Received)
-	ev := c.parcel.next()
-	c.decoder.Decode(m, ev)
-	c.enrich(ev)
+	if of, record := c.sources.inSyslog(m); of != nil {
+		c.carry(of, record, m)
+		return
+	}
+	c.decoder.Decode(m, c.parcel.next())
+	c.place()
+}
+
+// carry takes a message that carries a record of an endpoint.
+func (c *collecting) carry(of *origin, record string, m *syslog.Message) {
+	if c.carried == nil {
+		c.carried = newCarried(&c.ledger, c.maxSkew, func(ev *event.Event) {
+			c.parcel.next().Take(ev)
+			c.place()
+		})
+	}
+	c.carried.decode(of, record, m)
+}
+
+// place takes the event at the parcel's end to its shard.
+func (c *collecting) place() {
+	c.enrich(&c.parcel.events[c.parcel.used-1])
 	c.parcel.route()
 	if c.parcel.full() {
 		c.parcel.send(c.shards)

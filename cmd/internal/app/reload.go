@@ -44,6 +44,10 @@ func (a *App) reload(c configs.Config) error {
 	if err != nil {
 		return err
 	}
+	access, err := c.Ingest.Open()
+	if err != nil {
+		return err
+	}
 	a.collector.gate.Lock()
 	defer a.collector.gate.Unlock()
 	if a.stopped {
@@ -60,6 +64,9 @@ func (a *App) reload(c configs.Config) error {
 	}
 	if err := a.inventory.SetRoles(p.roles); err != nil {
 		return err
+	}
+	if a.sending != nil {
+		a.sending.Use(access)
 	}
 	for _, s := range a.collector.shards {
 		s.in <- delivery{policy: p}
@@ -85,6 +92,7 @@ func (a *App) restartKeys(c *configs.Config) []string {
 		{"listen.syslog", was.Listen.Syslog.Listen, c.Listen.Syslog.Listen},
 		{"listen.ipfix", was.Listen.IPFIX, c.Listen.IPFIX},
 		{"listen.http", was.Listen.HTTP, c.Listen.HTTP},
+		{"ingest.http", was.Ingest.HTTP, c.Ingest.HTTP},
 		{"vcenters", was.VCenters, c.VCenters},
 		{"inventory", was.Inventory, c.Inventory},
 		{"forward", was.Forward, c.Forward},

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/vegress/vegress/configs"
 )
 
 type replayFlags struct {
@@ -25,15 +29,23 @@ func newReplayCommand(std Streams) *cobra.Command {
 		Use:   "replay FILE...",
 		Short: "Run the whole pipeline over files",
 		Long: `Replay reads recorded syslog, one record a line ("-" is standard input; gzip is
-unpacked), or with --source ipfix exported flows: messages of IPFIX or NetFlow 9
-as they were sent, or a packet capture (pcap, pcapng) of them. It writes what the service would have forwarded: events and findings
-as OCSF JSON, one object a line, in the order of the input. A summary goes to
-standard error. The same input gives the same bytes, always. Ctrl-C ends it with
-what it has so far, and exit code 1.`,
+unpacked), or what --source names: telemetry of endpoints and network sensors
+(one record a line, a list or pretty-printed objects of JSON, tab-separated logs
+with their headers), a packet capture, or with --source ipfix exported flows:
+messages of IPFIX or NetFlow 9 as they were sent, or a packet capture (pcap,
+pcapng) of them. With --source auto it sees from the first record of a file
+what that is, where that is certain, and takes it for syslog where not.
+
+It writes what the service would have forwarded: events and findings as OCSF
+JSON, one object a line, in the order of the input. A summary goes to standard
+error. The same input gives the same bytes, always. Ctrl-C ends it with what it
+has so far, and exit code 1.`,
 		Example: `  vegress replay esx01.log
   vegress replay --inventory inventory.json --config vegress.yaml *.log.gz
   vegress replay --source ipfix --inventory inventory.json flows.pcap
   vegress replay --rules rules/ --rules more.yml --output findings esx01.log
+  vegress replay --source winlog Sysmon.json
+  vegress replay conn.log dns.log audit.log
   zcat esx01.log.gz | vegress replay --output findings -`,
 		Args: argCount(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
@@ -41,7 +53,7 @@ what it has so far, and exit code 1.`,
 		},
 	}
 	cmd.Flags().StringVar(&flags.config, "config", "", "configuration `file` (roles, justifications, networks, catalogue)")
-	cmd.Flags().StringVar(&flags.source, "source", "auto", "what the files hold: auto or syslog (lines), or ipfix (flow messages, or a packet capture)")
+	cmd.Flags().StringVar(&flags.source, "source", "auto", "what the files hold: "+strings.Join(replaySources(), ", "))
 	cmd.Flags().StringVar(&flags.inventory, "inventory", "", "inventory `file`, as \"vegress inventory export\" writes it")
 	cmd.Flags().StringArrayVar(&flags.rules, "rules", nil, "file, folder or archive of Sigma rules, as `path`: these only, instead of the built-in and the configured ones; may be repeated")
 	cmd.Flags().StringSliceVar(&flags.output, "output", []string{"events", "findings"}, "what to write")
@@ -62,6 +74,8 @@ type replaySummary struct {
 	Findings   int64             `json:"findings"`   // revisions of findings
 	Rules      ruleSummary       `json:"rules"`
 	Flows      *flowSummary      `json:"flows,omitempty"`
+
+	Sources map[string]sourceSummary `json:"sources,omitempty"` // of telemetry
 }
 
 func replay(ctx context.Context, std Streams, flags replayFlags, files []string) error {
@@ -94,8 +108,8 @@ func (f *replayFlags) overrides() map[string]any {
 }
 
 func (f *replayFlags) check() (reference time.Time, err error) {
-	if f.source != "auto" && f.source != "syslog" && f.source != sourceIPFIX {
-		return reference, fmt.Errorf("--source is %q: must be auto, syslog or ipfix", f.source)
+	if known := replaySources(); !slices.Contains(known, f.source) {
+		return reference, fmt.Errorf("--source is %q: must be one of %s%s", f.source, strings.Join(known, ", "), configs.DidYouMean(f.source, known))
 	}
 	for _, what := range f.output {
 		if what != "events" && what != "findings" {

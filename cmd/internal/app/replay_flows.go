@@ -36,7 +36,7 @@ func (r *replayer) flow(record *ipfix.Record) {
 	r.ordinal++
 	ev := new(event.Event)
 	record.Fill(ev)
-	ev.UID = r.uid(r.ordinal)
+	ev.UID = r.uid(r.ordinal, 0)
 	r.emit(ev)
 }
 

@@ -44,6 +44,15 @@ type replayer struct {
 	found            []*event.Finding // not written yet
 	failed           error
 
+	sources  *sources
+	named    *origin   // that of all files; nil: of lines, or to be seen from each file
+	auto     bool      // to be seen from each file
+	carried  *carried  // records that syslog carries
+	decoding *decoding // records that are the lines of a file
+	capture  bool      // the files are packet captures
+	place    uint64    // ordinal of the record whose events are told
+	told     int       // of them
+
 	source  string
 	ordinal uint64    // of the latest record, over all files
 	latest  time.Time // of the records so far; stands in where a record has no time
@@ -74,10 +83,15 @@ func newReplayer(out io.Writer, flags replayFlags) (*replayer, error) {
 		enrich:   func(*event.Event) {},
 	}
 	r.floor = newFloor(1, policy, r.report)
+<<<<<<< HEAD
 	r.analysis = newAnalysis(policy, share{of: 1}, r.floor.observe)
 	if flags.source == sourceIPFIX {
 		r.flows = ipfix.New(ipfix.Options{Replay: true})
 	}
+=======
+	r.analysis = newAnalysis(policy, r.floor.observe)
+	r.openSource(flags.source)
+>>>>>>> ingest
 	if flags.inventory == "" {
 		return r, nil
 	}
@@ -109,11 +123,7 @@ func (r *replayer) file(ctx context.Context, stdin io.Reader, name string, refer
 	if r.latest.IsZero() {
 		r.latest = reference
 	}
-	read := r.records
-	if r.flows != nil {
-		read = r.messages
-	}
-	if err := read(ctx, in); err != nil {
+	if err := r.read(ctx, in); err != nil {
 		return fmt.Errorf("replay %s: %w", name, err)
 	}
 	return nil
@@ -121,26 +131,29 @@ func (r *replayer) file(ctx context.Context, stdin io.Reader, name string, refer
 
 // openInput opens a file or standard input, and unpacks gzip. When ctx ends, it
 // is closed, also where nobody writes into the pipe that is read.
-func openInput(ctx context.Context, stdin io.Reader, name string) (in io.ReadCloser, modified time.Time, err error) {
+func openInput(ctx context.Context, stdin io.Reader, name string) (in input, modified time.Time, err error) {
 	raw, modified, err := openRaw(stdin, name)
 	if err != nil {
-		return nil, modified, err
+		return in, modified, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	end := closer(func() error { stop(); return raw.Close() })
-	buffered := bufio.NewReaderSize(raw, 1<<16)
+	buffered := bufio.NewReaderSize(raw, peekBytes)
 	if magic, _ := buffered.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		return input{buffered, end}, modified, nil
 	}
 	unpacked, err := gzip.NewReader(buffered)
 	if err != nil {
-		return nil, modified, errors.Join(fmt.Errorf("unpack %s: %w", name, err), end())
+		return in, modified, errors.Join(fmt.Errorf("unpack %s: %w", name, err), end())
 	}
-	return input{unpacked, end}, modified, nil
+	return input{bufio.NewReaderSize(unpacked, peekBytes), end}, modified, nil
 }
 
+// peekBytes is how much of a file can be looked at before it is read.
+const peekBytes = 64 << 10
+
 type input struct {
-	io.Reader
+	*bufio.Reader
 	io.Closer
 }
 
@@ -240,15 +253,31 @@ func (r *replayer) message(m *syslog.Message) {
 	} else {
 		m.Received, r.latest = m.Time, m.Time
 	}
-	w := waitingEvent{ordinal: m.Ordinal, ev: new(event.Event)}
-	r.decoder.Decode(m, w.ev)
-	w.ev.UID = r.uid(m.Ordinal)
-	heap.Push(&r.waiting, w)
+	r.place, r.told = m.Ordinal, 0
+	if of, record := r.sources.inSyslog(m); of != nil {
+		r.carried.decode(of, record, m)
+		return
+	}
+	ev := new(event.Event)
+	r.decoder.Decode(m, ev)
+	r.wait(ev)
 }
 
-// uid is the same in every replay of a source.
-func (r *replayer) uid(ordinal uint64) string {
-	sum := sha256.Sum256([]byte(r.source + "\x00" + strconv.FormatUint(ordinal, 10)))
+// wait puts an event of the record at hand to those that wait.
+func (r *replayer) wait(ev *event.Event) {
+	ev.UID = r.uid(r.place, r.told)
+	heap.Push(&r.waiting, waitingEvent{ordinal: r.place, told: r.told, ev: ev})
+	r.told++
+}
+
+// uid is that of the n-th event of a record, the same in every replay of a
+// source.
+func (r *replayer) uid(ordinal uint64, n int) string {
+	text := r.source + "\x00" + strconv.FormatUint(ordinal, 10)
+	if n > 0 {
+		text += "\x00" + strconv.Itoa(n)
+	}
+	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -299,6 +328,10 @@ func (r *replayer) write(line []byte) {
 // finish lets out what is still held, and the last word of each finding.
 func (r *replayer) finish() error {
 	r.pieces.Flush(r.message)
+	r.ordinal++ // behind all records
+	r.place, r.told = r.ordinal, 0
+	r.carried.flush()
+	r.decoding.flush()
 	if r.flows != nil {
 		r.flows.Close()
 	}
@@ -320,6 +353,7 @@ func (r *replayer) summarize(to io.Writer, asJSON bool) error {
 	s.Malformed = r.ledger.flawCounts()
 	r.countFlows(&s)
 	s.Rules = r.countRules()
+	r.countSources(&s)
 	decoded := r.decoder.Stats()
 	maps.DeleteFunc(decoded.Recognized, func(_ string, n uint64) bool { return n == 0 })
 	s.Recognized, s.Unknown = decoded.Recognized, decoded.Unknown
@@ -341,6 +375,11 @@ func (r *replayer) summarize(to io.Writer, asJSON bool) error {
 	if err == nil {
 		_, err = fmt.Fprintln(to, s.Rules)
 	}
+	for _, name := range slices.Sorted(maps.Keys(s.Sources)) {
+		if of := s.Sources[name]; err == nil {
+			_, err = fmt.Fprintf(to, "%s: %d records, %d of them no event of it\n", name, of.Records, of.Undecoded)
+		}
+	}
 	if err == nil && s.Flows != nil {
 		_, err = fmt.Fprintln(to, s.Flows)
 	}
@@ -355,6 +394,7 @@ type waiting []waitingEvent
 
 type waitingEvent struct {
 	ordinal uint64
+	told    int // events of that record before it
 	ev      *event.Event
 }
 
@@ -362,7 +402,9 @@ type waitingEvent struct {
 func (w waiting) Len() int { return len(w) }
 
 // Less puts the event first whose record stood first.
-func (w waiting) Less(i, j int) bool { return w[i].ordinal < w[j].ordinal }
+func (w waiting) Less(i, j int) bool {
+	return w[i].ordinal < w[j].ordinal || w[i].ordinal == w[j].ordinal && w[i].told < w[j].told
+}
 
 // Swap is for package heap.
 func (w waiting) Swap(i, j int) { w[i], w[j] = w[j], w[i] }

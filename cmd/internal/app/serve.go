@@ -53,6 +53,7 @@ func (a *App) serve(ctx context.Context) error {
 		a.health.ready.Store(true)
 		a.log.Info("ready", "syslog", a.listeners(), "ipfix", a.flowListeners(), "nats", a.broker.ClientURL(), "http", a.adminAddr())
 	}
+	acknowledged := a.acknowledge()
 	err := a.receive(ctx)
 	a.health.ready.Store(false)
 	a.log.Info("stopping", "in_flight", a.account().InFlight)
@@ -63,20 +64,41 @@ func (a *App) serve(ctx context.Context) error {
 	floor.Wait()
 	a.saveHabits(a.hosts.Save())
 	err = errors.Join(err, a.publisher.Flush(context.Background())) // ends: see boundDrain
-	return errors.Join(err, drained())
+	err = errors.Join(err, drained())
+	acknowledged()
+	return err
 }
 
-// receive runs the listeners until ctx ends and everything is read.
+// receive runs the listeners, and reads the stream of telemetry, until ctx ends
+// and everything is read.
 func (a *App) receive(ctx context.Context) error {
-	if a.exports == nil {
-		return a.server.Run(ctx)
-	}
-	var flows sync.WaitGroup
+	var others sync.WaitGroup
 	var err error
-	flows.Go(func() { err = a.exports.Run(ctx) })
+	if a.exports != nil {
+		others.Go(func() { err = a.exports.Run(ctx) })
+	}
+	others.Go(func() {
+		a.reader.Run(ctx, a.telemetry)
+		a.telemetry.close()
+	})
 	other := a.server.Run(ctx)
-	flows.Wait()
+	others.Wait()
 	return errors.Join(other, err)
+}
+
+// lastAcks is how long the last acknowledgements may take.
+const lastAcks = 2 * time.Second
+
+// acknowledge lets the stream of telemetry know what is stored, until end.
+func (a *App) acknowledge() (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var sender sync.WaitGroup
+	sender.Go(func() { a.reader.Acknowledge(ctx) })
+	return func() {
+		cancel()
+		sender.Wait()
+		_ = a.intake.FlushTimeout(lastAcks) // what is not acknowledged comes again
+	}
 }
 
 // boundDrain keeps the drain that begins when ctx ends within its time: a

@@ -5,6 +5,7 @@ import (
 
 	"github.com/vegress/vegress/analytics"
 	"github.com/vegress/vegress/event"
+	"github.com/vegress/vegress/forward"
 )
 
 // delivery is what travels to a shard: a parcel of events, or a new policy.
@@ -16,7 +17,9 @@ type delivery struct {
 
 // outlet takes what a shard lets out. Stamp gives the event its uid, which
 // findings refer to, before detectors see it; Add takes it for good.
+// What is handed to it after Claim holds that claim until it is stored.
 type outlet interface {
+	Claim(c *forward.Claim)
 	Stamp(ev *event.Event)
 	Add(ev *event.Event) error
 	Finding(f *event.Finding) error
@@ -83,6 +86,7 @@ func (s *shard) deliver(d delivery) {
 		return
 	}
 	p := d.parcel
+	s.out.Claim(p.claim)
 	for _, i := range p.mine[s.index] {
 		if i < 0 {
 			s.analysis.learn(&p.events[^i])
@@ -90,6 +94,7 @@ func (s *shard) deliver(d delivery) {
 		}
 		s.handle(&p.events[i])
 	}
+	s.out.Claim(nil)
 	p.done()
 	if len(s.told) >= maxTold {
 		s.sendUp()

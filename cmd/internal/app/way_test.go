@@ -8,6 +8,7 @@ import (
 
 	"github.com/vegress/vegress/configs"
 	"github.com/vegress/vegress/event"
+	"github.com/vegress/vegress/forward"
 	"github.com/vegress/vegress/simulator"
 	"github.com/vegress/vegress/syslog"
 	"github.com/vegress/vegress/syslog/server"
@@ -149,5 +150,6 @@ func (o *jsonOutlet) Add(ev *event.Event) error {
 }
 
 func (o *jsonOutlet) Finding(*event.Finding) error { return nil }
+func (o *jsonOutlet) Claim(*forward.Claim)         {}
 func (o *jsonOutlet) Tick(time.Time)               {}
 func (o *jsonOutlet) Flush()                       {}
