@@ -47,6 +47,7 @@ var rooms = map[string]room{
 	"analytics/apiuse":     {[]string{"analytics", "event"}, std},
 	"analytics/hosts":      {[]string{"analytics", "event"}, std},
 	"analytics/risk":       {[]string{"analytics", "event"}, std},
+	"analytics/fusion":     {[]string{"analytics", "event"}, std},
 	"analytics/sigma":      {[]string{"event"}, []string{"go.yaml.in/yaml/v3"}},
 	"analytics/endpoint":   {[]string{"event"}, []string{"github.com/tidwall/gjson"}},
 	"forward/broker":       {nil, []string{"github.com/nats-io/nats-server/v2", "golang.org/x/sys", "go.yaml.in/yaml/v3", "golang.org/x/crypto"}},
