@@ -47,6 +47,7 @@ var rooms = map[string]room{
 	"analytics/apiuse":     {[]string{"analytics", "event"}, std},
 	"analytics/hosts":      {[]string{"analytics", "event"}, std},
 	"analytics/risk":       {[]string{"analytics", "event"}, std},
+	"analytics/webuse":     {[]string{"analytics", "event"}, std},
 	"analytics/fusion":     {[]string{"analytics", "event"}, std},
 	"analytics/sigma":      {[]string{"event"}, []string{"go.yaml.in/yaml/v3"}},
 	"analytics/endpoint":   {[]string{"event"}, []string{"github.com/tidwall/gjson"}},
