@@ -91,6 +91,7 @@ func (d *Detector) Detect(ev *event.Event, report func(*event.Finding)) {
 type target struct {
 	host, service, category string
 	asked                   bool // a DNS query, no connection
+	meant                   bool // the name is the command line's: the record has none
 }
 
 // target finds it; not ok: it is none.
@@ -101,6 +102,11 @@ func (d *Detector) target(ev *event.Event) (t target, ok bool) {
 			return t, false
 		}
 		t = target{host: ev.Dst.Hostname, service: ev.Dst.Service, category: ev.Dst.Category}
+		if t.host == "" && t.service == "" {
+			t.host, t.meant = onlyHost(ev.Process.CmdLine)
+			s := d.service(t.host)
+			t.service, t.category = s.name, s.category
+		}
 	case event.DNSActivity:
 		s := d.service(strings.TrimSuffix(ev.DNS.Query, "."))
 		t = target{host: ev.DNS.Query, service: s.name, category: s.category, asked: true}
@@ -110,12 +116,41 @@ func (d *Detector) target(ev *event.Event) (t target, ok bool) {
 	return t, t.service != "" && !everyones(t.category) || t.host != "" && d.policy.ours(strings.ToLower(t.host))
 }
 
+// onlyHost is the host of the URLs in a command line, when they are all of one:
+// what curl is told to load is what it connects to, though the record of that
+// has an address only.
+func onlyHost(line string) (host string, ok bool) {
+	for rest := line; ; {
+		_, after, found := strings.Cut(rest, "://")
+		if !found {
+			return host, host != ""
+		}
+		name := after[:hostEnd(after)]
+		name = name[strings.LastIndexByte(name, '@')+1:]
+		if name, _, _ = strings.Cut(name, ":"); name == "" || host != "" && !strings.EqualFold(name, host) {
+			return "", false
+		}
+		host, rest = name, after
+	}
+}
+
+// hostEnd is where a URL's host, with account and port, ends.
+func hostEnd(url string) int {
+	if i := strings.IndexAny(url, "/?#'\"<>|;)\\ \t\n"); i >= 0 {
+		return i
+	}
+	return len(url)
+}
+
 // everyones are services behind which anything may be: that a program uses
 // one says nothing.
 func everyones(category string) bool { return category == "cdn" || category == "cloud" }
 
 // service is the catalogue's of a host.
 func (d *Detector) service(host string) service {
+	if host == "" {
+		return service{}
+	}
 	if s, ok := d.hosts.Get(host); ok {
 		return s
 	}

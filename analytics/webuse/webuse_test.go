@@ -78,6 +78,7 @@ func TestValidation(t *testing.T) {
 		"curl on Linux":      {use("/usr/bin/curl", "curl -s https://raw.githubusercontent.com/a/b -o /tmp/b", "/bin/bash", "raw.githubusercontent.com"), "endpoint.linux", event.SeverityMedium},
 		"curl on macOS":      {onMac(use("/usr/bin/curl", "curl https://raw.githubusercontent.com/a/b", "/bin/zsh", "raw.githubusercontent.com")), "endpoint.macos", event.SeverityMedium},
 		"Discord web hook":   {use(powershell, "powershell Invoke-RestMethod", explorer, "discord.com"), "endpoint.windows", event.SeverityHigh},
+		"curl by auditd":     {unnamed(use("/usr/bin/curl", "curl -s https://a:b@raw.githubusercontent.com:443/a/b -o /tmp/b", "/bin/bash", "")), "endpoint.linux", event.SeverityMedium},
 		"Telegram bot":       {use(`C:\Python312\python.exe`, "python bot.py", explorer, "api.telegram.org"), "endpoint.windows", event.SeverityMedium},
 	} {
 		found := detect(p, c.ev)
@@ -99,6 +100,8 @@ func TestValidation(t *testing.T) {
 		"Discord":      use(`C:\Users\jdoe\AppData\Local\Discord\app-1.0\Discord.exe`, "", explorer, "discord.com"),
 		"Telegram":     use("/Applications/Telegram.app/Contents/MacOS/Telegram", "", "/sbin/launchd", "api.telegram.org"),
 		"a product":    use(`C:\Program Files\Monitor\alert.exe`, "", `C:\Windows\System32\services.exe`, "api.telegram.org"),
+		"two hosts":    unnamed(use("/usr/bin/curl", "curl https://pastebin.com/x https://www.example.com", "/bin/bash", "")),
+		"no URL":       unnamed(use("/usr/bin/curl", "curl pastebin.com", "/bin/bash", "")),
 		"no service":   use(powershell, "", explorer, "www.example.com"),
 		"a CDN":        use("/usr/bin/curl", "", "/bin/bash", "d1.cloudfront.net"),
 		"the resolver": asks(chrome, "pastebin.com"),
@@ -107,6 +110,12 @@ func TestValidation(t *testing.T) {
 			t.Errorf("%s: %s: %q", name, found[0].Title, found[0].Explanation)
 		}
 	}
+}
+
+// unnamed is a connection of which only the address is known.
+func unnamed(ev event.Event) event.Event {
+	ev.Dst.Hostname, ev.Dst.Service, ev.Dst.Category = "", "", ""
+	return ev
 }
 
 func onMac(ev event.Event) event.Event {

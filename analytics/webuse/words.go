@@ -52,6 +52,9 @@ func (w *words) Describe(f *event.Finding, ev *event.Event, all, news uint32) {
 	if first {
 		analytics.Explain(f, described(ev))
 	}
+	if first && w.to.meant {
+		analytics.Explain(f, "The record names no host; its command line does.")
+	}
 	for _, fact := range facts {
 		if news&fact.note != 0 {
 			analytics.Explain(f, fmt.Sprintf("%s (%+d).", fact.text(w, ev), points[fact.note]))
