@@ -1,0 +1,33 @@
+package webuse
+
+import "github.com/vegress/vegress/event"
+
+// signature is what a sensor says of the program's.
+type signature uint8
+
+const (
+	unknown signature = iota
+	valid
+	unsigned
+	modified // it has one that does not fit, or is only its own (ad hoc)
+)
+
+// The fields in which sensors say so.
+var fieldSignature = event.Intern("process_signature")
+
+// signatureOf reads it.
+func signatureOf(ev *event.Event) signature {
+	f, ok := ev.Field(fieldSignature)
+	if !ok {
+		return unknown
+	}
+	switch f.Value {
+	case "unsigned":
+		return unsigned
+	case "modified", "adhoc", "invalid":
+		return modified
+	case "":
+		return unknown
+	}
+	return valid
+}
