@@ -12,6 +12,8 @@ const (
 	byProxy  = "web proxy"
 	byAdmins = "vendor support"
 	byHosts  = "host updates"
+	byPeople = "people at their desktops"
+	byBuilds = "builds"
 
 	// Work that vSphere itself reports.
 	runBackup = "backup run"
@@ -74,6 +76,8 @@ func justifications() []justification {
 		{byProxy, "proxy", "80, 443", []string{"any"}, ""},
 		{byAdmins, "admin", "443", []string{"support.broadcom.com", "192.0.2.80/32"}, ""},
 		{byHosts, "hypervisor", "443", []string{"hostupdate.vmware.com"}, ""},
+		{byPeople, "desktop", "443", []string{"category:paste", "category:cloud_storage", "category:messaging"}, ""},
+		{byBuilds, "ci", "443", []string{"*.githubusercontent.com"}, ""},
 	}
 }
 

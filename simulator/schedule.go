@@ -38,6 +38,7 @@ type Traffic struct {
 	site     *Site
 	passages []passage // the connections of VMs
 	unlogged []Story   // that no line tells of
+	sensed   Guests
 
 	play atomic.Pointer[playhead]
 }
@@ -51,11 +52,12 @@ func (s *Site) Traffic() *Traffic {
 	sc.unloggedStory()
 	sc.apiUse()
 	sc.movedStory()
+	sc.guests()
 	sc.marks()
 	slices.SortStableFunc(sc.entries, func(a, b entry) int { return a.at.Compare(b.at) })
 	return &Traffic{
 		senders: sc.senders, entries: sc.entries, truth: sc.truth, start: sc.start, end: sc.end,
-		site: s, passages: sc.passages, unlogged: sc.unlogged,
+		site: s, passages: sc.passages, unlogged: sc.unlogged, sensed: sc.sensed,
 	}
 }
 
@@ -100,8 +102,11 @@ type script struct {
 	entries  []entry
 	passages []passage
 	unlogged []Story
+	sensed   Guests
 	truth    Truth
-	account  *account // of what is being told; nil: background
+
+	auditSerial int      // of the audit system's latest event, on any machine
+	account     *account // of what is being told; nil: background
 }
 
 func newScript(s *Site) *script {
@@ -214,9 +219,13 @@ func (sc *script) leave(at time.Time, vm *VM, to netip.AddrPort, lasts time.Dura
 	if to.Addr().Is6() {
 		from = vm.Address6
 	}
+	sc.leaveBy(at, vm, netip.AddrPortFrom(from, sc.port()), to, lasts, out, in)
+}
+
+// leaveBy is leave from that address and port of vm.
+func (sc *script) leaveBy(at time.Time, vm *VM, from, to netip.AddrPort, lasts time.Duration, out, in int64) {
 	sc.connect(at, connection{
-		vm: vm, from: netip.AddrPortFrom(from, sc.port()), to: to, lasts: lasts,
-		out: out, in: in, rule: 1005, tag: "egress-web",
+		vm: vm, from: from, to: to, lasts: lasts, out: out, in: in, rule: 1005, tag: "egress-web",
 	})
 }
 

@@ -55,4 +55,9 @@ func Example() {
 	// guest-program vpxd.guest_ops
 	// bulk-power-off vpxd.bulk
 	// vmotion egress.unjustified
+	// egress-dead-drop egress.unjustified
+	// egress-graph egress.unjustified
+	// egress-web-hook egress.unjustified
+	// egress-bot egress.unjustified
+	// egress-raw-fetch egress.unjustified
 }

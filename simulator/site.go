@@ -103,6 +103,15 @@ const (
 	partTwinClone part = "twin's clone"
 	partUnlogged  part = "unlogged"
 	partMoved     part = "moved"
+
+	// Guests with a sensor.
+	partDrop     part = "dead drop"
+	partGraph    part = "graph"
+	partWebhook  part = "web hook"
+	partBot      part = "bot"
+	partRawFetch part = "raw fetch"
+	partDesktop  part = "desktop"
+	partRunner   part = "runner"
 )
 
 // actor is a VM of the plan with a name of its own.
@@ -131,6 +140,13 @@ func actors() []actor {
 		{partResolver, "dns01", "", "Infrastructure", "Infrastructure", "Resolver", "platform"},
 		{partUnlogged, "hr-app03", "", "Applications", "Production", "HR application server", "hr"},
 		{partMoved, "ci-runner05", "", "Lab", "Lab", "Container host of the build service", "build"},
+		{partDrop, "win-app07", "", "Applications", "Production", "Windows application server", "erp"},
+		{partGraph, "win-rds02", "", "Applications", "Production", "Remote desktop session host", "workplace"},
+		{partWebhook, "win-fs04", "", "Applications", "Production", "Windows file server", "finance"},
+		{partBot, "win-ops03", "", "Infrastructure", "Infrastructure", "Operations tools", "platform"},
+		{partRawFetch, "lnx-web09", "", "Applications", "Production", "Web server", "web"},
+		{partDesktop, "win-vdi21", "desktop", "Desktops", "Production", "A person's virtual desktop", "workplace"},
+		{partRunner, "ci-runner06", "ci", "Lab", "Lab", "Build runner", "build"},
 	}
 }
 
@@ -151,6 +167,7 @@ func NewSite(o Options) (*Site, error) {
 	}
 	s.placeTwins()
 	s.placeUnlogged()
+	s.placeGuests()
 	s.cast[partMoved].put(s.Hosts[movedFrom])
 	return s, nil
 }
@@ -280,6 +297,15 @@ func (s *Site) placeUnlogged() {
 			vm.unlogged = true
 			vm.put(h)
 			return
+		}
+	}
+}
+
+// placeGuests puts the guests with a sensor on hosts whose logs do not stop.
+func (s *Site) placeGuests() {
+	for i, who := range []part{partDrop, partGraph, partWebhook, partBot, partRawFetch, partDesktop, partRunner} {
+		if vm := s.cast[who]; vm != nil {
+			vm.put(s.Hosts[i%minHosts])
 		}
 	}
 }

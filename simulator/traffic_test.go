@@ -193,6 +193,9 @@ func TestStories(t *testing.T) {
 		"api-from-outside": {"", ""}, "stolen-account": {"", ""}, "guest-program": {"", ""}, "bulk-power-off": {"", ""},
 		"silent": {"", ""}, "silent-back": {"", ""}, "misdirected": {"", ""}, "loss": {"", ""},
 		"vmotion": {"unjustified", "no_role"}, "doors-opened": {"", ""}, "tool-fetched": {"unjustified", "destination"}, "ssh-brute-force": {"", ""},
+
+		"egress-dead-drop": {"unjustified", "no_role"}, "egress-graph": {"unjustified", "no_role"}, "egress-web-hook": {"unjustified", "no_role"},
+		"egress-bot": {"unjustified", "no_role"}, "egress-raw-fetch": {"unjustified", "no_role"},
 	}
 	truth := s.Traffic().Truth()
 	if len(truth.Stories) != len(want) {
@@ -254,7 +257,9 @@ func TestHonestIsWithinConfig(t *testing.T) {
 		}
 		if h.Destination.IsValid() && !slices.ContainsFunc(j.Destinations, func(d string) bool {
 			p, err := netip.ParsePrefix(d)
-			return d == "any" || err == nil && p.Contains(h.Destination)
+			suffix, named := strings.CutPrefix(d, "*")
+			return d == "any" || err == nil && p.Contains(h.Destination) || named && strings.HasSuffix(h.Name, suffix) ||
+				strings.HasPrefix(d, "category:") // what is in it, the catalogue says
 		}) {
 			t.Errorf("%s to %s is not in %v", h.VM, h.Destination, j.Destinations)
 		}
