@@ -83,15 +83,8 @@ func newReplayer(out io.Writer, flags replayFlags) (*replayer, error) {
 		enrich:   func(*event.Event) {},
 	}
 	r.floor = newFloor(1, policy, r.report)
-<<<<<<< HEAD
 	r.analysis = newAnalysis(policy, share{of: 1}, r.floor.observe)
-	if flags.source == sourceIPFIX {
-		r.flows = ipfix.New(ipfix.Options{Replay: true})
-	}
-=======
-	r.analysis = newAnalysis(policy, r.floor.observe)
 	r.openSource(flags.source)
->>>>>>> ingest
 	if flags.inventory == "" {
 		return r, nil
 	}
