@@ -1,0 +1,266 @@
+package export
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/vegress/vegress/analytics/sigma"
+)
+
+// maxQuery bounds a query, in bytes.
+const maxQuery = 1 << 20
+
+// Fields is what becomes of a field that no table names.
+type Fields string
+
+// The ways with fields, and with log sources, that no table names.
+const (
+	KeepFields   Fields = "keep"   // Sigma's own name stays, and a note says so
+	StrictFields Fields = "strict" // the rule is refused
+)
+
+// Query is a rule in another language.
+type Query struct {
+	Text  string
+	Notes []string // what the reader should know of it, a sentence each
+}
+
+// Exporter writes rules in one language. It is safe for concurrent use.
+type Exporter struct {
+	name   string
+	stages []language
+	table  *table
+	fields Fields
+}
+
+// stagesOf has the languages: the ways in which parts of a condition can be
+// written, the first that can is taken.
+var stagesOf = map[string][]language{
+	"kql":      {kql{}},
+	"spl":      {splSearch{}, splWhere{}},
+	"elastic":  {esql{}},
+	"aql":      {aql{}},
+	"sumo":     {sumo{}},
+	"yaral":    {yaral{}},
+	"logscale": {logscale{}},
+}
+
+// Languages lists the names that New knows, sorted.
+func Languages() []string { return slices.Sorted(maps.Keys(stagesOf)) }
+
+// Extension is the usual ending of the names of a language's files, with its
+// dot.
+func Extension(name string) string {
+	return map[string]string{
+		"kql": ".kql", "spl": ".spl", "elastic": ".esql", "aql": ".aql", "sumo": ".sumo", "yaral": ".yaral", "logscale": ".cql",
+	}[name]
+}
+
+// New gives the exporter of a language.
+func New(name string, tables *Tables, fields Fields) (*Exporter, error) {
+	stages, known := stagesOf[name]
+	if !known {
+		return nil, fmt.Errorf("language %q is not one of %s", name, strings.Join(Languages(), ", "))
+	}
+	if fields != KeepFields && fields != StrictFields {
+		return nil, fmt.Errorf("fields %q is not %s or %s", fields, KeepFields, StrictFields)
+	}
+	e := &Exporter{name: name, stages: stages, table: tables.languages[name], fields: fields}
+	if e.table == nil {
+		e.table = &table{}
+	}
+	return e, nil
+}
+
+// Comment makes one line of text a comment of the language. It has no line
+// break in it, whatever text has.
+func (e *Exporter) Comment(text string) string {
+	return e.stages[0].comment(oneLine(text))
+}
+
+// oneLine makes text one line, and takes what could end a comment.
+func oneLine(text string) string {
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+		return r < ' ' || 0x7f <= r && r <= 0x9f || r == '\u2028' || r == '\u2029'
+	}), " ")
+	return strings.NewReplacer("`", "'", "*/", "* /").Replace(text)
+}
+
+// Export writes a rule. The error says what the language cannot express.
+func (e *Exporter) Export(rule *sigma.Rule) (Query, error) {
+	w := &writer{Exporter: e, source: e.table.find(rule.LogSource)}
+	if w.source == nil {
+		if e.fields == StrictFields {
+			return Query{}, fmt.Errorf("log source %s has no mapping for %s", rule.LogSource, e.name)
+		}
+		w.source = &Source{}
+		w.note("log source %s is not mapped: say where to look", rule.LogSource)
+	}
+	if w.source.Note != "" {
+		w.note("%s", w.source.Note)
+	}
+	parts, err := w.conjuncts(rule.Logic())
+	if err != nil {
+		return Query{}, err
+	}
+	text := e.stages[0].query(w.source, parts, rule)
+	if len(text) > maxQuery {
+		return Query{}, errLong
+	}
+	return Query{Text: text, Notes: w.notes}, nil
+}
+
+var errLong = fmt.Errorf("the query is longer than %d bytes", maxQuery)
+
+// errStage says that another stage of the language may be able to write what
+// this one cannot.
+var errStage = errors.New("another stage")
+
+// writer writes one rule.
+type writer struct {
+	*Exporter
+	source *Source
+	notes  []string
+	size   int
+
+	language // the stage in use
+}
+
+func (w *writer) note(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(w.notes, text) {
+		w.notes = append(w.notes, text)
+	}
+}
+
+// conjuncts writes the parts of which all must hold, by the stage that can.
+func (w *writer) conjuncts(l sigma.Logic) ([][]string, error) {
+	parts := make([][]string, len(w.stages))
+	var decided term
+	for _, part := range conjunction(l) {
+		stage, t, err := w.staged(part)
+		switch {
+		case err != nil:
+			return nil, err
+		case t.decided && !t.holds:
+			return nil, fmt.Errorf("it never holds there: a field always has another value")
+		case t.decided:
+			decided = t
+		case t.op == sigma.OperatorOr:
+			parts[stage] = append(parts[stage], "("+t.text+")")
+		default:
+			parts[stage] = append(parts[stage], t.text)
+		}
+	}
+	if decided.decided && len(slices.Concat(parts...)) == 0 {
+		return nil, fmt.Errorf("it always holds there: nothing is left to ask")
+	}
+	return parts, nil
+}
+
+// conjunction gives the parts of nested ands.
+func conjunction(l sigma.Logic) []sigma.Logic {
+	if l.Operator() != sigma.OperatorAnd {
+		return []sigma.Logic{l}
+	}
+	var parts []sigma.Logic
+	for _, part := range l.Parts() {
+		parts = append(parts, conjunction(part)...)
+	}
+	return parts
+}
+
+func (w *writer) staged(l sigma.Logic) (stage int, t term, err error) {
+	for stage, w.language = range w.stages {
+		notes := len(w.notes)
+		if t, err = w.logic(l, false); !errors.Is(err, errStage) {
+			return stage, t, err
+		}
+		w.notes = w.notes[:notes]
+	}
+	return stage, t, err
+}
+
+// term is a part of a query.
+type term struct {
+	text    string
+	op      sigma.Operator // the loosest operator in text that no parenthesis holds
+	decided bool           // text is empty: the part holds for all records of the source, or for none
+	holds   bool
+}
+
+// logic writes l. Under a "not" a test must be false, not unknown, where its
+// field is absent.
+func (w *writer) logic(l sigma.Logic, not bool) (term, error) {
+	switch l.Operator() {
+	case sigma.OperatorTest:
+		test := l.Test()
+		t, err := w.test(&test, not)
+		if w.size += len(t.text); err == nil && w.size > maxQuery {
+			err = errLong
+		}
+		return t, err
+	case sigma.OperatorNot:
+		return w.negation(l.Parts()[0], not)
+	}
+	var parts []term
+	for _, part := range l.Parts() {
+		t, err := w.logic(part, not)
+		if err != nil {
+			return t, err
+		}
+		parts = append(parts, t)
+	}
+	return w.join(l.Operator(), parts), nil
+}
+
+// negation writes "not l"; that a field has no value has words of its own in
+// most languages.
+func (w *writer) negation(l sigma.Logic, not bool) (term, error) {
+	if l.Operator() == sigma.OperatorTest {
+		if test := l.Test(); test.Kind == sigma.TestPresent || test.Kind == sigma.TestExists {
+			return w.absent(&test)
+		}
+	}
+	t, err := w.logic(l, true)
+	if err != nil || t.decided {
+		t.holds = !t.holds
+		return t, err
+	}
+	_, _, word := w.words()
+	return term{text: word + "(" + t.text + ")"}, nil
+}
+
+// join writes parts between "and" or "or".
+func (w *writer) join(op sigma.Operator, parts []term) term {
+	var texts []string
+	var only, decided term
+	for _, t := range parts {
+		if t.decided {
+			if t.holds == (op == sigma.OperatorOr) {
+				return t // it decides the whole
+			}
+			decided = t
+			continue
+		}
+		if t.op != sigma.OperatorTest && t.op != op {
+			t = term{text: "(" + t.text + ")"}
+		}
+		if !slices.Contains(texts, t.text) {
+			texts, only = append(texts, t.text), t
+		}
+	}
+	switch len(texts) {
+	case 0:
+		return decided
+	case 1:
+		return only
+	}
+	word, or, _ := w.words()
+	if op == sigma.OperatorOr {
+		word = or
+	}
+	return term{text: strings.Join(texts, " "+word+" "), op: op}
+}
