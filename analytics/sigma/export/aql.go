@@ -55,6 +55,21 @@ func (a aql) text(f field, v value) (string, error) {
 	return a.certain(f, a.name(f)+operator+a.quote(pattern)), nil
 }
 
+func (a aql) in(f field, texts []string, cased bool) (string, bool) {
+	name := a.name(f)
+	if !cased {
+		name = "LOWER(" + name + ")"
+	}
+	quoted := make([]string, len(texts))
+	for i, text := range texts {
+		if !cased {
+			text = strings.ToLower(text)
+		}
+		quoted[i] = a.quote(text)
+	}
+	return a.certain(f, name+" IN ("+strings.Join(quoted, ", ")+")"), true
+}
+
 func (a aql) regex(f field, r regex) (string, error) {
 	operator := " MATCHES "
 	if r.fold {

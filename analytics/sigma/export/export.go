@@ -30,10 +30,11 @@ type Query struct {
 
 // Exporter writes rules in one language. It is safe for concurrent use.
 type Exporter struct {
-	name   string
-	stages []language
-	table  *table
-	fields Fields
+	name    string
+	stages  []language
+	sources []Source
+	raw     string
+	fields  Fields
 }
 
 // stagesOf has the languages: the ways in which parts of a condition can be
@@ -68,9 +69,9 @@ func New(name string, tables *Tables, fields Fields) (*Exporter, error) {
 	if fields != KeepFields && fields != StrictFields {
 		return nil, fmt.Errorf("fields %q is not %s or %s", fields, KeepFields, StrictFields)
 	}
-	e := &Exporter{name: name, stages: stages, table: tables.languages[name], fields: fields}
-	if e.table == nil {
-		e.table = &table{}
+	e := &Exporter{name: name, stages: stages, sources: tables.Sources(name), fields: fields}
+	if known := tables.languages[name]; known != nil {
+		e.raw = known.Raw
 	}
 	return e, nil
 }
@@ -91,7 +92,7 @@ func oneLine(text string) string {
 
 // Export writes a rule. The error says what the language cannot express.
 func (e *Exporter) Export(rule *sigma.Rule) (Query, error) {
-	w := &writer{Exporter: e, source: e.table.find(rule.LogSource)}
+	w := &writer{Exporter: e, source: find(e.sources, rule.LogSource)}
 	if w.source == nil {
 		if e.fields == StrictFields {
 			return Query{}, fmt.Errorf("log source %s has no mapping for %s", rule.LogSource, e.name)
@@ -138,26 +139,57 @@ func (w *writer) note(format string, args ...any) {
 // conjuncts writes the parts of which all must hold, by the stage that can.
 func (w *writer) conjuncts(l sigma.Logic) ([][]string, error) {
 	parts := make([][]string, len(w.stages))
-	var decided term
-	for _, part := range conjunction(l) {
-		stage, t, err := w.staged(part)
+	always := true // what was written so far holds for all records
+	add := func(write func() (term, error)) error {
+		stage, t, err := w.staged(write)
 		switch {
-		case err != nil:
-			return nil, err
-		case t.decided && !t.holds:
-			return nil, fmt.Errorf("it never holds there: a field always has another value")
+		case err != nil || t.decided && t.holds:
+			return err
 		case t.decided:
-			decided = t
+			return fmt.Errorf("it never holds there: a field always has another value")
 		case t.op == sigma.OperatorOr:
-			parts[stage] = append(parts[stage], "("+t.text+")")
-		default:
-			parts[stage] = append(parts[stage], t.text)
+			t.text = "(" + t.text + ")"
+		}
+		always = false
+		parts[stage] = append(parts[stage], t.text)
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.source.When)) {
+		if err := add(func() (term, error) { return w.belongs(name, w.source.When[name], false) }); err != nil {
+			return nil, err
 		}
 	}
-	if decided.decided && len(slices.Concat(parts...)) == 0 {
+	for _, name := range slices.Sorted(maps.Keys(w.source.Unless)) {
+		if err := add(func() (term, error) { return w.belongs(name, w.source.Unless[name], true) }); err != nil {
+			return nil, err
+		}
+	}
+	for _, part := range conjunction(l) {
+		if err := add(func() (term, error) { return w.logic(part, false) }); err != nil {
+			return nil, err
+		}
+	}
+	if always {
 		return nil, fmt.Errorf("it always holds there: nothing is left to ask")
 	}
 	return parts, nil
+}
+
+// belongs writes what tells a source's records apart by a field of Sigma's.
+func (w *writer) belongs(name string, values []string, not bool) (term, error) {
+	test := sigma.Test{Field: name}
+	for _, text := range values {
+		piece := sigma.Piece{Text: text}
+		if text == "*" {
+			piece = sigma.Piece{Kind: sigma.PieceMany}
+		}
+		test.Patterns = append(test.Patterns, sigma.Pattern{piece})
+	}
+	t, err := w.test(&test, not)
+	if not {
+		t = w.negated(t)
+	}
+	return t, err
 }
 
 // conjunction gives the parts of nested ands.
@@ -172,10 +204,11 @@ func conjunction(l sigma.Logic) []sigma.Logic {
 	return parts
 }
 
-func (w *writer) staged(l sigma.Logic) (stage int, t term, err error) {
+// staged has the first stage of the language write that can.
+func (w *writer) staged(write func() (term, error)) (stage int, t term, err error) {
 	for stage, w.language = range w.stages {
 		notes := len(w.notes)
-		if t, err = w.logic(l, false); !errors.Is(err, errStage) {
+		if t, err = write(); !errors.Is(err, errStage) {
 			return stage, t, err
 		}
 		w.notes = w.notes[:notes]
@@ -225,12 +258,16 @@ func (w *writer) negation(l sigma.Logic, not bool) (term, error) {
 		}
 	}
 	t, err := w.logic(l, true)
-	if err != nil || t.decided {
+	return w.negated(t), err
+}
+
+func (w *writer) negated(t term) term {
+	if t.decided {
 		t.holds = !t.holds
-		return t, err
+		return t
 	}
 	_, _, word := w.words()
-	return term{text: word + "(" + t.text + ")"}, nil
+	return term{text: word + "(" + t.text + ")"}
 }
 
 // join writes parts between "and" or "or".

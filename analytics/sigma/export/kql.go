@@ -22,7 +22,7 @@ func (kql) quote(text string) string { return `"` + escape(text, `\"`) + `"` }
 
 func (k kql) name(f field) string {
 	if f.own {
-		return "column_ifexists(" + k.quote(f.name) + `, "")`
+		return "tostring(column_ifexists(" + k.quote(f.name) + `, ""))`
 	}
 	return f.name
 }
@@ -33,7 +33,7 @@ func (k kql) text(f field, v value) (string, error) {
 	if v.extent == glob {
 		return k.regex(f, k.style().ofValue(&v))
 	}
-	if !cased && !ascii(text) && f.name != "*" {
+	if !cased && !foldsInASCII(text) && f.name != "*" {
 		name, text, cased = "tolower("+name+")", strings.ToLower(text), true
 	}
 	operator := [...]string{whole: "=~", start: "startswith", end: "endswith", inside: "contains"}[v.extent]
@@ -46,7 +46,7 @@ func (k kql) text(f field, v value) (string, error) {
 func (k kql) in(f field, texts []string, cased bool) (string, bool) {
 	quoted := make([]string, len(texts))
 	for i, text := range texts {
-		if !cased && !ascii(text) {
+		if !cased && !foldsInASCII(text) {
 			return "", false
 		}
 		quoted[i] = k.quote(text)

@@ -34,6 +34,11 @@ func (l logscale) text(f field, v value) (string, error) {
 	return l.regex(f, l.style().ofValue(&v))
 }
 
+func (l logscale) in(f field, texts []string, cased bool) (string, bool) {
+	text, err := l.regex(f, l.style().ofList(texts, cased))
+	return text, err == nil
+}
+
 // regex: the flag d is what others call s. What m means is not documented
 // clearly enough to use it.
 func (l logscale) regex(f field, r regex) (string, error) {

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -141,6 +142,15 @@ func (s regexStyle) text(text string, v *value) string {
 	return b.String()
 }
 
+// ofList is any of several whole texts, for styleFind.
+func (s regexStyle) ofList(texts []string, cased bool) regex {
+	literals := make([]string, len(texts))
+	for i, text := range texts {
+		literals[i] = s.literal(text)
+	}
+	return regex{body: "^(?:" + strings.Join(literals, "|") + ")$", fold: !cased}
+}
+
 // ofCommand finds a command by its name in a shell line: as a word by itself.
 func (s regexStyle) ofCommand(name string, cased bool) regex {
 	const noWord = `[^0-9A-Za-z_.\-]`
@@ -245,6 +255,8 @@ func (p *regexPrinter) print(re *syntax.Regexp) (string, error) {
 	case syntax.OpAlternate:
 		inner, err := p.join(re.Sub, "|")
 		return p.group(inner), err
+	case syntax.OpNoMatch:
+		return "", fmt.Errorf("regular expression that matches nothing")
 	}
 	return p.anchor(re)
 }
@@ -451,6 +463,7 @@ func (p *lucenePrinter) each(alternatives []*syntax.Regexp, one func(*syntax.Reg
 		if texts[i], err = one(alternative); err != nil {
 			return "", err
 		}
+		texts[i] = cmp.Or(texts[i], "()") // Lucene takes no empty alternative
 	}
 	return "(" + strings.Join(texts, "|") + ")", nil
 }

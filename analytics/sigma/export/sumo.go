@@ -23,8 +23,9 @@ func (sumo) comment(line string) string   { return "// " + line }
 
 func (sumo) quote(text string) string { return `"` + escape(text, `\"`) + `"` }
 
+// name: with a bracket it is an expression.
 func (sumo) name(f field) string {
-	if simpleName(f.name) && !strings.Contains(f.name, ".") {
+	if strings.Contains(f.name, "[") || simpleName(f.name) && !strings.Contains(f.name, ".") {
 		return f.name
 	}
 	return `%"` + f.name + `"`

@@ -16,14 +16,33 @@ import (
 // in the other system, and how their fields are called there.
 type Tables struct {
 	languages map[string]*table
+	vegress   []Source // whose fields are paths of OCSF
 }
+
+// vegressTable is the language of the file about vegress's own events.
+const vegressTable = "vegress"
 
 // table is one file: one language.
 type table struct {
 	Language string   `yaml:"language"`
 	Raw      string   `yaml:"raw"` // the field with the whole record, for keywords; empty: there is none
-	Shared   any      `yaml:"shared"`
+	Vegress  ocsf     `yaml:"vegress"`
+	Shared   any      `yaml:"shared"` // where YAML's anchors may stand
 	Sources  []Source `yaml:"sources"`
+}
+
+// ocsf is where a system has vegress's own events, and how it names their
+// members.
+type ocsf struct {
+	From   string `yaml:"from"`
+	Where  string `yaml:"where"`
+	Path   string `yaml:"path"`   // {path} is OCSF's path
+	Number string `yaml:"number"` // the same where it is a number, if that is written otherwise
+	Texts  bool   `yaml:"texts"`  // numbers are texts there
+	List   string `yaml:"list"`   // in place of "[0]", where that is written otherwise
+	Own    string `yaml:"own"`    // {name} is a field of the record's own
+	Raw    string `yaml:"raw"`
+	Note   string `yaml:"note"`
 }
 
 // Source is where the other system has the records of some log sources. What
@@ -37,9 +56,14 @@ type Source struct {
 
 	From  string `yaml:"from"`  // table, index or tag
 	Where string `yaml:"where"` // what else tells these records apart
+	// When and Unless tell them apart by Sigma's own fields: one of the values
+	// each, of which "*" is any.
+	When   map[string][]string `yaml:"when"`
+	Unless map[string][]string `yaml:"unless"`
 	// Other is how a field is written that Fields does not have: {name} is
 	// Sigma's name. Without it the field has no mapping.
 	Other  string           `yaml:"other"`
+	Raw    string           `yaml:"raw"` // instead of the language's
 	Note   string           `yaml:"note"`
 	Fields map[string]Field `yaml:"fields"`
 	Also   map[string]Field `yaml:"also"` // fields besides those that Fields shares with other sources
@@ -49,7 +73,7 @@ type Source struct {
 type Field struct {
 	Name   string   `yaml:"name"`   // of Names, the first
 	Names  []string `yaml:"names"`  // the value is in one of these
-	Type   string   `yaml:"type"`   // text, number, ip, basename or command; empty: text
+	Type   string   `yaml:"type"`   // of fieldTypes; empty: text
 	Always *string  `yaml:"always"` // it has no name there: all records of the source have this value
 	// Values: what Sigma's values, in lower case, are called there. Others
 	// cannot be compared with.
@@ -58,8 +82,9 @@ type Field struct {
 }
 
 // fieldTypes: the values of a basename are names of files without their path,
+// of a devicepath paths that begin with \Device\HarddiskVolume1 instead of C:,
 // of a command whole command lines.
-var fieldTypes = []string{"", "text", "number", "ip", "basename", "command"}
+var fieldTypes = []string{"", "number", "ip", "basename", "devicepath", "command"}
 
 // UnmarshalYAML reads a name alone, too.
 func (f *Field) UnmarshalYAML(node *yaml.Node) error {
@@ -83,26 +108,32 @@ func (f *Field) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-// Load reads tables, each *.yml in the root of a file system. What later file
-// systems say of a log source comes before what earlier ones do.
-func Load(layers ...fs.FS) (*Tables, error) {
+// Load reads tables: each *.yml in the root of a file system.
+func Load(fsys fs.FS) (*Tables, error) {
+	files, err := fs.Glob(fsys, "*.yml")
+	if err != nil {
+		return nil, err
+	}
 	all := &Tables{languages: map[string]*table{}}
-	for _, layer := range layers {
-		files, err := fs.Glob(layer, "*.yml")
+	for _, file := range files {
+		content, err := fs.ReadFile(fsys, file)
 		if err != nil {
 			return nil, err
 		}
-		for _, file := range files {
-			content, err := fs.ReadFile(layer, file)
-			if err == nil {
-				err = all.add(content)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("export table %s: %w", file, err)
-			}
+		if err := all.Add(file, content); err != nil {
+			return nil, err
 		}
 	}
 	return all, nil
+}
+
+// Add reads one more table, which comes before those that are there. Name is
+// for errors.
+func (t *Tables) Add(name string, content []byte) error {
+	if err := t.add(content); err != nil {
+		return fmt.Errorf("export table %s: %w", name, err)
+	}
+	return nil
 }
 
 func (t *Tables) add(content []byte) error {
@@ -112,7 +143,7 @@ func (t *Tables) add(content []byte) error {
 	if err := decoder.Decode(&read); err != nil {
 		return err
 	}
-	if !slices.Contains(Languages(), read.Language) {
+	if read.Language != vegressTable && !slices.Contains(Languages(), read.Language) {
 		return fmt.Errorf("language %q is not one of %s", read.Language, strings.Join(Languages(), ", "))
 	}
 	for i := range read.Sources {
@@ -125,6 +156,10 @@ func (t *Tables) add(content []byte) error {
 		if s.Other != "" && !strings.Contains(s.Other, "{name}") {
 			return fmt.Errorf("source %d: other %q has no {name}", i+1, s.Other)
 		}
+	}
+	if read.Language == vegressTable {
+		t.vegress = append(read.Sources, t.vegress...)
+		return nil
 	}
 	known := t.languages[read.Language]
 	if known == nil {
@@ -141,16 +176,46 @@ func (t *Tables) add(content []byte) error {
 // Sources gives what the tables say of a language, in the order in which they
 // are asked.
 func (t *Tables) Sources(language string) []Source {
-	if known := t.languages[language]; known != nil {
-		return known.Sources
+	known := t.languages[language]
+	if known == nil {
+		return nil
 	}
-	return nil
+	all := slices.Clone(known.Sources)
+	for i := range t.vegress {
+		all = append(all, known.Vegress.source(&t.vegress[i]))
+	}
+	return all
 }
 
-// find gives the source of a rule's records, nil where no table has it.
-func (t *table) find(l sigma.LogSource) *Source {
-	for i := range t.Sources {
-		s := &t.Sources[i]
+// source writes what is said of vegress's events in the language's own way.
+func (o *ocsf) source(from *Source) Source {
+	s := *from
+	s.From, s.Where, s.Raw, s.Note, s.Other = o.From, o.Where, o.Raw, o.Note, o.Own
+	s.Fields = make(map[string]Field, len(from.Fields))
+	for name, f := range from.Fields {
+		template := o.Path
+		if f.Type == "number" && o.Number != "" {
+			template = o.Number
+		}
+		if f.Type == "number" && o.Texts {
+			f.Type = ""
+		}
+		f.Names = slices.Clone(f.Names)
+		for i, path := range f.Names {
+			if !strings.Contains(o.Path, "(") { // there, it is an expression with an index
+				path = strings.ReplaceAll(path, "[0]", o.List)
+			}
+			f.Names[i] = strings.ReplaceAll(template, "{path}", path)
+		}
+		s.Fields[name] = f
+	}
+	return s
+}
+
+// find gives the source of a rule's records, nil where there is none.
+func find(sources []Source, l sigma.LogSource) *Source {
+	for i := range sources {
+		s := &sources[i]
 		if slices.Contains(s.Products, l.Product) && slices.Contains(s.Categories, l.Category) && slices.Contains(s.Services, l.Service) {
 			return s
 		}

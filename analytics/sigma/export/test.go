@@ -1,8 +1,10 @@
 package export
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -99,10 +101,11 @@ func wrap(name string, err error) error {
 // field finds how a field is called, or what value it always has.
 func (w *writer) field(name string, not bool) (fields []field, always *string, err error) {
 	if name == "" {
-		if w.table.Raw == "" {
+		raw := cmp.Or(w.source.Raw, w.raw)
+		if raw == "" {
 			return nil, nil, fmt.Errorf("keywords: there is no field with the whole record")
 		}
-		return []field{{name: w.table.Raw, not: not}}, nil, nil
+		return []field{{name: raw, not: not}}, nil, nil
 	}
 	mapped, known := w.source.field(name)
 	switch {
@@ -219,6 +222,8 @@ func (w *writer) value(f field, v value) (term, error) {
 	switch f.kind {
 	case "basename":
 		return w.basename(f, v)
+	case "devicepath":
+		return w.devicePath(f, v)
 	case "command":
 		return w.command(f, v)
 	case "number", "ip":
@@ -286,6 +291,27 @@ func (w *writer) basename(f field, v value) (term, error) {
 	return term{}, fmt.Errorf("%s has names without their path, which only the end of a path with its separator can be compared with", f.name)
 }
 
+// devicePath writes a path that may begin with a drive, where the other system
+// has the drive's device.
+func (w *writer) devicePath(f field, v value) (term, error) {
+	f.kind = ""
+	const drive = `:\`
+	at := strings.Index(v.literals(), drive)
+	if at < 0 {
+		return w.plainValue(f, v)
+	}
+	if at != 1 || v.pieces[0].Kind != sigma.PieceText || !strings.HasPrefix(v.pieces[0].Text[1:], drive) || strings.Count(v.literals(), drive) > 1 {
+		return term{}, fmt.Errorf("%s has no drives: one is only known at the start of a path", f.name)
+	}
+	pieces := slices.Clone(v.pieces)
+	pieces[0].Text = pieces[0].Text[2:]
+	v.pieces = pieces
+	r := w.style().ofValue(&v)
+	r.body = `^\\Device\\HarddiskVolume[0-9]+` + strings.TrimPrefix(r.body, "^")
+	text, err := w.regex(f, r)
+	return term{text: text}, err
+}
+
 // command looks for the path of a command in a whole command line.
 func (w *writer) command(f field, v value) (term, error) {
 	f.kind = ""
@@ -305,7 +331,7 @@ func (w *writer) search(f field, t *sigma.Test) (string, error) {
 	switch {
 	case f.values != nil:
 		return "", fmt.Errorf("a regular expression for %s, which has other values", f.name)
-	case f.kind == "basename" || f.kind == "command":
+	case f.kind == "basename" || f.kind == "command" || f.kind == "devicepath" && strings.Contains(t.Regex, ":"):
 		return "", fmt.Errorf("a regular expression for paths, which %s has not", f.name)
 	case f.kind == "number" || f.kind == "ip":
 		var err error

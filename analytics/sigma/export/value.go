@@ -109,8 +109,9 @@ func readable(text string) bool {
 	return utf8.ValidString(text) && !strings.Contains(text, "\x00")
 }
 
-func ascii(text string) bool {
-	return strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+// foldsInASCII says that only letters of ASCII in text have another case.
+func foldsInASCII(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf && unicode.SimpleFold(r) != r }) < 0
 }
 
 // escape puts a backslash before each of these characters.

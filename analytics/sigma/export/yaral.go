@@ -41,6 +41,11 @@ func (y yaral) text(f field, v value) (string, error) {
 	return y.nocase(y.name(f)+" = "+y.quote(v.text), !v.cased), nil
 }
 
+func (y yaral) in(f field, texts []string, cased bool) (string, bool) {
+	text, err := y.regex(f, y.style().ofList(texts, cased))
+	return text, err == nil
+}
+
 // regex: without the flag s, only the first line of a field is looked at.
 func (y yaral) regex(f field, r regex) (string, error) {
 	fold := r.fold
