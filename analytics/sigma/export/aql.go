@@ -79,11 +79,10 @@ func (a aql) regex(f field, r regex) (string, error) {
 }
 
 func (a aql) number(f field, compare, number string) (string, error) {
-	name := a.name(f)
 	if f.kind != "number" {
-		name = "DOUBLE(" + name + ")"
+		f = field{name: "DOUBLE(" + a.name(f) + ")", not: f.not} // NULL where it is no number
 	}
-	return a.certain(f, fmt.Sprintf("%s %s %s", name, compare, number)), nil
+	return a.certain(f, fmt.Sprintf("%s %s %s", a.name(f), compare, number)), nil
 }
 
 func (a aql) cidr(f field, prefix netip.Prefix) (string, error) {
@@ -111,8 +110,8 @@ func (a aql) empty(f field) (test, note string, err error) {
 	return a.certain(f, a.name(f)+" = ''"), "", nil
 }
 
-func (a aql) asText(f field) (field, error) {
-	return field{name: "STR(" + a.name(f) + ")", not: f.not}, nil
+func (a aql) asText(f field) (text field, guard string) {
+	return field{name: "STR(" + a.name(f) + ")", not: f.not}, ""
 }
 
 func (aql) query(from *Source, parts [][]string, _ *sigma.Rule) string {

@@ -128,8 +128,8 @@ func (e esql) empty(f field) (test, note string, err error) {
 	return e.certain(f, e.name(f)+` == ""`), "", nil
 }
 
-func (e esql) asText(f field) (field, error) {
-	return field{name: "TO_STRING(" + e.name(f) + ")", not: f.not}, nil
+func (e esql) asText(f field) (text field, guard string) {
+	return field{name: "TO_STRING(" + e.name(f) + ")", not: f.not}, ""
 }
 
 func (esql) query(from *Source, parts [][]string, _ *sigma.Rule) string {

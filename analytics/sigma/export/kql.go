@@ -93,15 +93,15 @@ func (k kql) cidr(f field, prefix netip.Prefix) (string, error) {
 }
 
 func (k kql) ref(f, other field, shape sigma.Shape, cased bool) (string, error) {
-	operator := ofShape(shape, "=~", "startswith", "endswith", "contains")
-	if cased {
-		operator = ofShape(shape, "==", "startswith_cs", "endswith_cs", "contains_cs")
-	}
 	a, b := k.name(f), k.name(other)
 	if f.kind == "number" {
 		return k.certain(f, a+" == "+b), nil
 	}
-	return fmt.Sprintf("(isnotempty(%s) and isnotempty(%s) and %s %s %s)", a, b, a, operator, b), nil
+	guard := fmt.Sprintf("(isnotempty(%s) and isnotempty(%s) and ", a, b)
+	if !cased {
+		a, b = "tolower("+a+")", "tolower("+b+")"
+	}
+	return guard + a + " " + ofShape(shape, "==", "startswith_cs", "endswith_cs", "contains_cs") + " " + b + ")", nil
 }
 
 func (k kql) present(f field) (string, error) { return "isnotempty(" + k.name(f) + ")", nil }
@@ -112,8 +112,8 @@ func (k kql) empty(f field) (test, note string, err error) {
 	return test, "KQL does not tell an empty field from one that is absent", err
 }
 
-func (k kql) asText(f field) (field, error) {
-	return field{name: "tostring(" + k.name(f) + ")", not: f.not}, nil
+func (k kql) asText(f field) (text field, guard string) {
+	return field{name: "tostring(" + k.name(f) + ")", not: f.not}, ""
 }
 
 func (kql) query(from *Source, parts [][]string, _ *sigma.Rule) string {

@@ -70,8 +70,8 @@ func (l logscale) empty(f field) (test, note string, err error) {
 	return l.name(f) + `=""`, "", nil
 }
 
-func (logscale) asText(f field) (field, error) {
-	return field{name: f.name, own: f.own, not: f.not}, nil
+func (logscale) asText(f field) (text field, guard string) {
+	return field{name: f.name, own: f.own, not: f.not}, ""
 }
 
 func (logscale) query(from *Source, parts [][]string, _ *sigma.Rule) string {

@@ -81,8 +81,8 @@ func (s splSearch) empty(f field) (test, note string, err error) {
 	return s.name(f) + `=""`, "", nil
 }
 
-func (splSearch) asText(f field) (field, error) {
-	return field{name: f.name, own: f.own, not: f.not}, nil
+func (splSearch) asText(f field) (text field, guard string) {
+	return field{name: f.name, own: f.own, not: f.not}, ""
 }
 
 func (splSearch) query(from *Source, parts [][]string, _ *sigma.Rule) string {
@@ -106,9 +106,9 @@ func (splWhere) words() (and, or, not string) { return "AND", "OR", "NOT " }
 func (splWhere) style() regexStyle            { return styleFind }
 func (splWhere) comment(line string) string   { return splSearch{}.comment(line) }
 
-// name: in expressions a dot joins texts.
+// name: in expressions a dot joins texts. With a parenthesis it is one.
 func (splWhere) name(f field) string {
-	if simpleName(f.name) && !strings.Contains(f.name, ".") {
+	if strings.Contains(f.name, "(") || simpleName(f.name) && !strings.Contains(f.name, ".") {
 		return f.name
 	}
 	return "'" + f.name + "'"
@@ -137,7 +137,8 @@ func (s splWhere) number(f field, compare, number string) (string, error) {
 	if compare == "=" {
 		compare = "=="
 	}
-	return s.certain(f, fmt.Sprintf("tonumber(%s)%s%s", s.name(f), compare, number)), nil
+	f = field{name: "tonumber(" + s.name(f) + ")", not: f.not} // NULL where it is no number
+	return s.certain(f, s.name(f)+compare+number), nil
 }
 
 func (s splWhere) cidr(f field, prefix netip.Prefix) (string, error) {
@@ -163,7 +164,7 @@ func (s splWhere) empty(f field) (test, note string, err error) {
 	return s.certain(f, s.name(f)+`==""`), "", nil
 }
 
-func (splWhere) asText(f field) (field, error) { return splSearch{}.asText(f) }
+func (splWhere) asText(f field) (text field, guard string) { return splSearch{}.asText(f) }
 
 func (splWhere) query(from *Source, parts [][]string, rule *sigma.Rule) string {
 	return splSearch{}.query(from, parts, rule)

@@ -23,9 +23,9 @@ func (sumo) comment(line string) string   { return "// " + line }
 
 func (sumo) quote(text string) string { return `"` + escape(text, `\"`) + `"` }
 
-// name: with a bracket it is an expression.
+// name: with a bracket or parenthesis it is an expression.
 func (sumo) name(f field) string {
-	if strings.Contains(f.name, "[") || simpleName(f.name) && !strings.Contains(f.name, ".") {
+	if strings.ContainsAny(f.name, "[(") || simpleName(f.name) && !strings.Contains(f.name, ".") {
 		return f.name
 	}
 	return `%"` + f.name + `"`
@@ -69,7 +69,8 @@ func (s sumo) regex(f field, r regex) (string, error) {
 }
 
 func (s sumo) number(f field, compare, number string) (string, error) {
-	return s.certain(f, fmt.Sprintf("num(%s) %s %s", s.name(f), compare, number)), nil
+	f = field{name: "num(" + s.name(f) + ")", not: f.not} // null where it is no number
+	return s.certain(f, fmt.Sprintf("%s %s %s", s.name(f), compare, number)), nil
 }
 
 func (s sumo) cidr(f field, prefix netip.Prefix) (string, error) {
@@ -97,7 +98,9 @@ func (s sumo) empty(f field) (test, note string, err error) {
 	return s.certain(f, s.name(f)+` = ""`), "", nil
 }
 
-func (sumo) asText(f field) (field, error) { return field{name: f.name, own: f.own, not: f.not}, nil }
+func (sumo) asText(f field) (text field, guard string) {
+	return field{name: f.name, own: f.own, not: f.not}, ""
+}
 
 func (sumo) query(from *Source, parts [][]string, _ *sigma.Rule) string {
 	scope := from.From

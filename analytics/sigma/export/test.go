@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,8 +38,9 @@ type language interface {
 	// empty holds where the field is there with nothing in it. The note says
 	// what it cannot tell apart.
 	empty(f field) (test, note string, err error)
-	// asText makes a text of a field that is none, for tests of text.
-	asText(f field) (field, error)
+	// asText makes a text of a field that is none, for tests of text. Guard is
+	// what else must hold, if the text of an absent field is not empty.
+	asText(f field) (text field, guard string)
 	comment(line string) string
 	// query puts together what each stage of the language has to ask for.
 	query(from *Source, parts [][]string, rule *sigma.Rule) string
@@ -75,7 +77,7 @@ func (w *writer) testField(f field, t *sigma.Test) (term, error) {
 	case sigma.TestText:
 		return w.values(f, t)
 	case sigma.TestRegex:
-		text, err = w.search(f, t)
+		return w.search(f, t)
 	case sigma.TestCIDR:
 		return w.each(len(t.Prefixes), func(i int) (string, error) { return w.cidr(f, t.Prefixes[i]) })
 	case sigma.TestNumber:
@@ -269,11 +271,12 @@ func (w *writer) typed(f field, v value) (term, error) {
 			return term{text: text}, err
 		}
 	}
-	f, err := w.asText(f)
-	if err != nil {
-		return term{}, err
+	f, guard := w.asText(f)
+	t, err := w.plainValue(f, v)
+	if guard != "" {
+		t = w.join(sigma.OperatorAnd, []term{{text: guard}, t})
 	}
-	return w.plainValue(f, v)
+	return t, err
 }
 
 // isNumber says that text is a whole number as all languages write it.
@@ -291,21 +294,28 @@ func (w *writer) basename(f field, v value) (term, error) {
 	return term{}, fmt.Errorf("%s has names without their path, which only the end of a path with its separator can be compared with", f.name)
 }
 
-// devicePath writes a path that may begin with a drive, where the other system
-// has the drive's device.
+const letters = "abcdefghijklmnopqrstuvwxyz"
+
+// devicePath writes a path that may begin with a drive, "C:" or any, where the
+// other system has the drive's device.
 func (w *writer) devicePath(f field, v value) (term, error) {
 	f.kind = ""
 	const drive = `:\`
-	at := strings.Index(v.literals(), drive)
-	if at < 0 {
+	if !strings.Contains(v.literals(), drive) {
 		return w.plainValue(f, v)
 	}
-	if at != 1 || v.pieces[0].Kind != sigma.PieceText || !strings.HasPrefix(v.pieces[0].Text[1:], drive) || strings.Count(v.literals(), drive) > 1 {
+	pieces := slices.Clone(v.pieces)
+	if pieces[0].Kind == sigma.PieceMany {
+		pieces = pieces[1:]
+	} else if text := pieces[0].Text; len(text) > 1 && strings.Contains(letters, strings.ToLower(text[:1])) {
+		pieces[0].Text = text[1:]
+	}
+	rest, isDrive := strings.CutPrefix(pieces[0].Text, ":")
+	pieces[0].Text = rest
+	v.pieces = pieces
+	if !isDrive || strings.Contains(v.literals(), drive) {
 		return term{}, fmt.Errorf("%s has no drives: one is only known at the start of a path", f.name)
 	}
-	pieces := slices.Clone(v.pieces)
-	pieces[0].Text = pieces[0].Text[2:]
-	v.pieces = pieces
 	r := w.style().ofValue(&v)
 	r.body = `^\\Device\\HarddiskVolume[0-9]+` + strings.TrimPrefix(r.body, "^")
 	text, err := w.regex(f, r)
@@ -327,26 +337,39 @@ func (w *writer) command(f field, v value) (term, error) {
 }
 
 // search writes a regular expression.
-func (w *writer) search(f field, t *sigma.Test) (string, error) {
+func (w *writer) search(f field, t *sigma.Test) (term, error) {
+	var guards []term
 	switch {
 	case f.values != nil:
-		return "", fmt.Errorf("a regular expression for %s, which has other values", f.name)
+		return term{}, fmt.Errorf("a regular expression for %s, which has other values", f.name)
 	case f.kind == "basename" || f.kind == "command" || f.kind == "devicepath" && strings.Contains(t.Regex, ":"):
-		return "", fmt.Errorf("a regular expression for paths, which %s has not", f.name)
+		return term{}, fmt.Errorf("a regular expression for paths, which %s has not", f.name)
 	case f.kind == "number" || f.kind == "ip":
-		var err error
-		if f, err = w.asText(f); err != nil {
-			return "", err
+		text, guard := w.asText(f)
+		if f = text; guard != "" {
+			guards = []term{{text: guard}}
 		}
 	}
 	if !readable(t.Regex) {
-		return "", fmt.Errorf("the regular expression has bytes that are no text")
+		return term{}, fmt.Errorf("the regular expression has bytes that are no text")
 	}
 	r, err := w.style().ofSource(t.Regex)
 	if err != nil {
-		return "", fmt.Errorf("%w: not in %s", err, w.name)
+		return term{}, fmt.Errorf("%w: not in %s", err, w.name)
 	}
-	return w.regex(f, r)
+	text, err := w.regex(f, r)
+	if err != nil {
+		return term{}, err
+	}
+	if re, bad := regexp.Compile(t.Regex); bad == nil && re.MatchString("") {
+		// It holds for an empty text, and must not where the field is absent.
+		there, err := w.present(f)
+		if err != nil {
+			return term{}, err
+		}
+		guards = append(guards, term{text: there})
+	}
+	return w.join(sigma.OperatorAnd, append(guards, term{text: text})), nil
 }
 
 // references compares with another field, which may be in several places.

@@ -57,7 +57,26 @@ func (y yaral) number(f field, compare, number string) (string, error) {
 	if f.kind != "number" {
 		return "", fmt.Errorf("a comparison of numbers with a field that is a text there")
 	}
+	if holdsForZero(compare, number) { // which an absent number is
+		return fmt.Sprintf("(%s != 0 and %s %s %s)", y.name(f), y.name(f), compare, number), nil
+	}
 	return fmt.Sprintf("%s %s %s", y.name(f), compare, number), nil
+}
+
+// holdsForZero: numbers are decimal.
+func holdsForZero(compare, number string) bool {
+	negative, zero := strings.HasPrefix(number, "-"), strings.Trim(number, "-0.") == ""
+	switch compare {
+	case "<":
+		return !negative && !zero
+	case "<=":
+		return !negative || zero
+	case ">":
+		return negative && !zero
+	case ">=":
+		return negative || zero
+	}
+	return zero
 }
 
 func (y yaral) cidr(f field, prefix netip.Prefix) (string, error) {
@@ -91,11 +110,11 @@ func (y yaral) empty(f field) (test, note string, err error) {
 	return test, "UDM does not tell an empty field from one that is absent", err
 }
 
-func (y yaral) asText(f field) (field, error) {
+func (y yaral) asText(f field) (text field, guard string) {
 	if f.kind == "ip" { // a text there
-		return field{name: f.name, own: f.own, not: f.not}, nil
+		return field{name: f.name, own: f.own, not: f.not}, ""
 	}
-	return field{name: "cast.as_string(" + y.name(f) + ")", not: f.not}, nil
+	return field{name: "cast.as_string(" + y.name(f) + ")", not: f.not}, y.name(f) + " != 0"
 }
 
 func (y yaral) query(from *Source, parts [][]string, rule *sigma.Rule) string {
