@@ -1,6 +1,7 @@
 package export_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -8,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/vegress/vegress/analytics/sigma"
 	"github.com/vegress/vegress/analytics/sigma/export"
@@ -166,7 +165,7 @@ func (m *maker) regex() string {
 	return source + m.pick("", "", "$")
 }
 
-// rule makes a rule as YAML.
+// rule makes a rule, as the part of YAML that is JSON.
 func (m *maker) rule(t testing.TB) string {
 	m.literals = nil
 	detection := map[string]any{}
@@ -191,7 +190,7 @@ func (m *maker) rule(t testing.TB) string {
 		condition = "not (" + condition + ")"
 	}
 	detection["condition"] = condition
-	text, err := yaml.Marshal(map[string]any{"title": "t", "logsource": map[string]string{"product": "trial"}, "detection": detection})
+	text, err := json.Marshal(map[string]any{"title": "t", "logsource": map[string]string{"product": "trial"}, "detection": detection})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/vegress/vegress/analytics/sigma"
 )
@@ -76,18 +77,17 @@ func New(name string, tables *Tables, fields Fields) (*Exporter, error) {
 	return e, nil
 }
 
-// Comment makes one line of text a comment of the language. It has no line
-// break in it, whatever text has.
+// Comment makes text a comment of the language. It has no line break in it, and
+// nothing that ends a comment, whatever text has.
 func (e *Exporter) Comment(text string) string {
-	return e.stages[0].comment(oneLine(text))
+	return e.stages[0].comment(strings.NewReplacer("`", "'", "*/", "* /").Replace(oneLine(text)))
 }
 
-// oneLine makes text one line, and takes what could end a comment.
+// oneLine takes line breaks and other control characters out of text.
 func oneLine(text string) string {
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool {
-		return r < ' ' || 0x7f <= r && r <= 0x9f || r == '\u2028' || r == '\u2029'
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+		return unicode.IsControl(r) || r == '\u2028' || r == '\u2029'
 	}), " ")
-	return strings.NewReplacer("`", "'", "*/", "* /").Replace(text)
 }
 
 // Export writes a rule. The error says what the language cannot express.

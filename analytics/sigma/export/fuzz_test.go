@@ -1,12 +1,11 @@
 package export_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/vegress/vegress/analytics/sigma"
 	"github.com/vegress/vegress/analytics/sigma/export"
@@ -42,7 +41,7 @@ func FuzzExport(f *testing.F) {
 			t.Skip()
 		}
 		key := "A" + modifiers[int(modifier)%len(modifiers)]
-		text, err := yaml.Marshal(map[string]any{
+		text, err := json.Marshal(map[string]any{
 			"title": "t " + value, "description": value, "logsource": map[string]string{"product": "trial"},
 			"detection": map[string]any{
 				"s": map[string]any{key: value}, "u": map[string]any{strings.Replace(key, "A", "B", 1): []string{value, "x" + value}},
