@@ -121,8 +121,12 @@ func (y yaral) query(from *Source, parts [][]string, rule *sigma.Rule) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "rule %s {\n  meta:\n", yaralName(rule))
 	for _, meta := range [][2]string{
-		{"title", rule.Title}, {"id", rule.ID}, {"description", rule.Description}, {"author", rule.Author},
-		{"severity", strings.ToUpper(rule.Level)}, {"tags", strings.Join(rule.Tags, " ")},
+		{"title", rule.Title},
+		{"id", rule.ID},
+		{"description", rule.Description},
+		{"author", rule.Author},
+		{"severity", strings.ToUpper(rule.Level)},
+		{"tags", strings.Join(rule.Tags, " ")},
 	} {
 		if text := oneLine(meta[1]); text != "" && readable(text) {
 			fmt.Fprintf(&b, "    %s = %s\n", meta[0], y.quote(text))
