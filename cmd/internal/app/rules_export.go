@@ -1,10 +1,8 @@
 package app
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -14,7 +12,6 @@ import (
 
 	"github.com/vegress/vegress/analytics/sigma"
 	"github.com/vegress/vegress/analytics/sigma/export"
-	"github.com/vegress/vegress/configs/rules"
 	tables "github.com/vegress/vegress/configs/sigma/export"
 	"github.com/vegress/vegress/event"
 )
@@ -28,7 +25,8 @@ func newRulesExportCommand(std Streams) *cobra.Command {
 (kql), Splunk (spl), Elastic (elastic: ES|QL), IBM QRadar (aql), Sumo Logic
 (sumo), Google Security Operations (yaral: YARA-L 2.0) and CrowdStrike LogScale
 (logscale). PATH is files, folders and archives of rules; without one it is the
-rules that vegress brings.
+rules that the configuration has, built-in ones included. Overrides, filters and
+placeholders of the configuration hold for them too.
 
 A query says what the rule says, or the rule is refused with the reason, on
 standard error. Tables and fields are named by a mapping that --mapping adds to
@@ -43,6 +41,7 @@ Exit codes: 0 all written; 1 some were refused (0 with --skip); 2 wrong usage.`,
 		Args: argCount(cobra.ArbitraryArgs),
 		RunE: func(_ *cobra.Command, args []string) error { return x.run(std, args) },
 	}
+	configFlag(cmd, &x.config)
 	flags := cmd.Flags()
 	flags.StringVar(&x.language, "to", "", "the `language`: "+strings.Join(export.Languages(), ", "))
 	flags.StringVar(&x.fields, "fields", string(export.KeepFields), "fields and log sources without a mapping: keep Sigma's name, or strict, which refuses the rule")
@@ -55,6 +54,7 @@ Exit codes: 0 all written; 1 some were refused (0 with --skip); 2 wrong usage.`,
 
 // rulesExport is what "rules export" is asked for.
 type rulesExport struct {
+	config                   string
 	language, fields, output string
 	mappings                 []string
 	asJSON, skip             bool
@@ -79,7 +79,11 @@ func (x *rulesExport) run(std Streams, paths []string) error {
 	if err != nil {
 		return usage(err)
 	}
-	all := exportRules(exporter, rulesToExport(paths))
+	set, err := ruleSet(x.config, paths)
+	if err != nil {
+		return err
+	}
+	all := exportRules(exporter, set.Rules)
 	if len(all) == 0 {
 		return fmt.Errorf("read %s: no rules are there", strings.Join(paths, ", "))
 	}
@@ -90,7 +94,7 @@ func (x *rulesExport) run(std Streams, paths []string) error {
 		err = writeQueries(std, exporter, all)
 	}
 	if err == nil && x.asJSON {
-		err = json.NewEncoder(std.Out).Encode(all)
+		err = oneJSON(std.Out, all)
 	}
 	if err != nil {
 		return err
@@ -121,20 +125,6 @@ func (x *rulesExport) exporter() (*export.Exporter, error) {
 	}
 	return exporter, nil
 }
-
-// rulesToExport reads rules of these paths, or those that vegress brings.
-func rulesToExport(paths []string) *sigma.Rules {
-	if len(paths) == 0 {
-		return sigma.Load(rules.Files, []string{"."}, sigma.Options{})
-	}
-	return sigma.Load(anyPath{}, paths, sigma.Options{})
-}
-
-// anyPath opens all paths of the system, those that fs.ValidPath refuses, too.
-type anyPath struct{}
-
-// Open is for package fs.
-func (anyPath) Open(name string) (fs.File, error) { return os.Open(filepath.FromSlash(name)) }
 
 // exportRules writes each rule and says of all others why they are none.
 func exportRules(exporter *export.Exporter, loaded *sigma.Rules) []exportedRule {
