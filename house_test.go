@@ -65,6 +65,7 @@ var rooms = map[string]room{
 
 	"analytics/sigma/source":     {[]string{"event"}, []string{"go.yaml.in/yaml/v3"}},
 	"analytics/sigma/stream":     {[]string{"analytics", "analytics/sigma", "analytics/sigma/source", "event"}, []string{"go.yaml.in/yaml/v3"}},
+	"analytics/sigma/export":     {[]string{"analytics/sigma"}, []string{"go.yaml.in/yaml/v3"}},
 	"analytics/sigma/ruletest":   {[]string{"analytics/sigma", "analytics/sigma/source", "event"}, []string{"go.yaml.in/yaml/v3"}},
 	"analytics/endpoint/windows": {[]string{"analytics/endpoint", "event"}, []string{"github.com/tidwall/gjson"}},
 	"analytics/endpoint/linux":   {[]string{"analytics/endpoint", "event"}, []string{"github.com/tidwall/gjson"}},
@@ -72,6 +73,7 @@ var rooms = map[string]room{
 	"analytics/endpoint/network": {[]string{"accesslog", "analytics/endpoint", "capture", "event"}, []string{"github.com/tidwall/gjson", "github.com/gopacket/gopacket"}},
 	"configs/rules":              {nil, std},
 	"configs/sigma":              {nil, std},
+	"configs/sigma/export":       {nil, std},
 	"analytics/sigma/coverage":   {[]string{"analytics/sigma", "analytics/sigma/source"}, []string{"go.yaml.in/yaml/v3"}},
 }
 

@@ -42,6 +42,8 @@ type pattern struct {
 	shape  shape
 	text   string  // of all shapes but shapeAny and shapeGlob
 	pieces []piece // of shapeGlob
+
+	written []piece // before folding, for readers; nil where it is the same
 }
 
 // parsePattern reads a value with its wildcards and escapes: a backslash
@@ -92,19 +94,30 @@ func openEnd(pieces []piece) []piece {
 
 // newPattern finds the shape of pieces and folds them.
 func newPattern(pieces []piece, cased, dash bool) pattern {
-	var tidy []piece
+	var tidy, written []piece
+	folded := false
 	for _, p := range pieces {
 		if n := len(tidy); p.kind == pieceMany && n > 0 && tidy[n-1].kind == pieceMany {
 			continue
 		}
+		written = append(written, p)
 		if p.kind == pieceText && !cased {
 			p.text = fold(p.text)
 		}
 		if p.kind == pieceText && dash {
 			p.text = dashFold(p.text)
 		}
+		folded = folded || p.text != written[len(written)-1].text
 		tidy = append(tidy, p)
 	}
+	shaped := shapePattern(tidy)
+	if folded {
+		shaped.written = written
+	}
+	return shaped
+}
+
+func shapePattern(tidy []piece) pattern {
 	many := func(i int) bool { return tidy[i].kind == pieceMany }
 	text := func(i int) bool { return tidy[i].kind == pieceText }
 	switch n := len(tidy); {

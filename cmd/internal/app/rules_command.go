@@ -37,6 +37,7 @@ configuration hold for them too.`,
 		newRulesTestCommand(std),
 		newRulesCoverageCommand(std),
 		newRulesWhyCommand(std),
+		newRulesExportCommand(std),
 		newRulesBenchCommand(std),
 	)
 	return cmd
