@@ -56,7 +56,7 @@ var rooms = map[string]room{
 	"analytics/endpoint":   {[]string{"event"}, []string{"github.com/tidwall/gjson"}},
 	"forward/broker":       {nil, []string{"github.com/nats-io/nats-server/v2", "golang.org/x/sys", "go.yaml.in/yaml/v3", "golang.org/x/crypto"}},
 	"forward":              {[]string{"event", "forward/broker"}, []string{"github.com/nats-io/nats.go", "github.com/klauspost/compress"}},
-	"configs":              {[]string{"syslog/server", "vsphere/session", "vsphere/inventory", "analytics/apiuse", "analytics/behavior", "analytics/egress", "analytics/evidence", "analytics/hosts", "analytics/sigma", "analytics/sigma/stream", "analytics/webservice", "forward", "forward/broker"}, []string{"github.com/spf13/viper", "github.com/go-viper/mapstructure/v2", "go.yaml.in/yaml/v3"}},
+	"configs":              {[]string{"syslog/server", "vsphere/session", "vsphere/inventory", "analytics/apiuse", "analytics/behavior", "analytics/fusion", "analytics/risk", "analytics/webuse", "analytics/egress", "analytics/evidence", "analytics/hosts", "analytics/sigma", "analytics/sigma/stream", "analytics/webservice", "forward", "forward/broker", "forward/ingest"}, []string{"github.com/spf13/viper", "github.com/go-viper/mapstructure/v2", "go.yaml.in/yaml/v3"}},
 	"forward/ingest":       {[]string{"event", "forward"}, []string{"github.com/nats-io/nats.go"}},
 	"configs/catalogue":    {nil, std},
 	"simulator":            {nil, []string{"github.com/vmware/govmomi"}},

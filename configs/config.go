@@ -21,7 +21,9 @@ import (
 	"github.com/vegress/vegress/analytics/behavior"
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/evidence"
+	"github.com/vegress/vegress/analytics/fusion"
 	"github.com/vegress/vegress/analytics/hosts"
+	"github.com/vegress/vegress/analytics/risk"
 	"github.com/vegress/vegress/analytics/sigma/stream"
 	"github.com/vegress/vegress/analytics/webservice"
 	"github.com/vegress/vegress/forward"
@@ -52,6 +54,8 @@ type Config struct {
 	Evidence  evidence.Options   `mapstructure:"evidence"`
 	APIUse    apiuse.Options     `mapstructure:"apiuse"`
 	Behavior  behavior.Options   `mapstructure:"analytics"`
+	Fusion    fusion.Options     `mapstructure:"fusion"`
+	Risk      risk.Options       `mapstructure:"risk"`
 	Hosts     hosts.Options      `mapstructure:"hosts"`
 	Rules     stream.Options     `mapstructure:"rules"`
 

@@ -34,7 +34,9 @@ func (c *Config) validate() (all Faults) {
 	all = append(all, c.validateVCenters()...)
 	all = append(all, c.validateRoles()...)
 	_, err := egress.Compile(c.Egress)
-	all = append(all, faults(errors.Join(err, c.Evidence.Validate(), c.APIUse.Validate(), c.Behavior.Validate(), c.Hosts.Validate(), c.Rules.Validate()))...)
+	elements := c.WebUse()
+	all = append(all, faults(errors.Join(err, c.Evidence.Validate(), c.APIUse.Validate(), c.Behavior.Validate(), elements.Validate(), c.Fusion.Validate(), c.Risk.Validate(),
+		c.Hosts.Validate(), c.Rules.Validate()))...)
 	all = append(all, c.validateJustified()...)
 	return c.from.place(all)
 }

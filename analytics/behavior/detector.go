@@ -42,9 +42,10 @@ type Detector struct {
 	probation probation
 	sources   *analytics.Recent[uint64, *source]
 
-	now   occurrence // that is being looked at
-	words words      // of what is being reported
-	stats counters
+	now      occurrence // that is being looked at
+	followed bool       // now is the event that Detect was last given
+	words    words      // of what is being reported
+	stats    counters
 }
 
 // counters are written by the shard and read by Stats.
@@ -111,7 +112,7 @@ func (d *Detector) forgetWindows() {
 // Detect follows ev when it goes from the estate to the internet, and nothing
 // justifies it.
 func (d *Detector) Detect(ev *event.Event, report func(*event.Finding)) {
-	if !d.concerns(ev) {
+	if d.followed = d.concerns(ev); !d.followed {
 		return
 	}
 	o := &d.now

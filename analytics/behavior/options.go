@@ -41,11 +41,20 @@ type Windows struct {
 type Linux struct {
 	// ParentProcess are programs whose children raise a finding.
 	ParentProcess []string `mapstructure:"ParentProcess"`
+	// RequestFrequency is how many connections of a pair in a day are many; 0:
+	// no number is.
+	RequestFrequency int `mapstructure:"RequestFrequency"`
+	// HostnamePattern are hosts that count as web services, beside the
+	// catalogue's: for the detectors that look at processes.
+	HostnamePattern []string `mapstructure:"HostnamePattern"`
 }
 
 // MacOS are the elements of AN1191. They hold for all machines.
 type MacOS struct {
 	ConnectionInterval Interval `mapstructure:"ConnectionInterval"`
+	// ProcessSignature are signatures that count against a program: for the
+	// detectors that look at processes.
+	ProcessSignature []string `mapstructure:"ProcessSignature"`
 }
 
 // Interval bounds the periods that count as a beacon's.
@@ -59,6 +68,7 @@ const (
 	maxThreshold = 4e9 // bytes, what a window's slot can hold
 	maxWindow    = 24 * time.Hour
 	maxInterval  = 7 * 24 * time.Hour
+	maxFrequency = 100_000
 	maxMaxPairs  = 20e6
 )
 
@@ -73,6 +83,9 @@ func (o *Options) Validate() error {
 	}
 	if w := o.AN1189.TimeWindow; w < 10*time.Second || w > maxWindow {
 		wrong("an1189.TimeWindow", w, "must be 10s to 24h")
+	}
+	if n := o.AN1190.RequestFrequency; n < 0 || n > maxFrequency {
+		wrong("an1190.RequestFrequency", n, "must be 0 (off) to 100000")
 	}
 	i := o.AN1191.ConnectionInterval
 	if i.Min < minPeriod*time.Millisecond || i.Min > maxInterval {
@@ -136,6 +149,7 @@ type Policy struct {
 	window             time.Duration
 	slot               int64 // milliseconds
 	interval           Interval
+	frequency          int // beats a day; 0: none are many
 	maxPairs           int
 }
 
@@ -148,7 +162,7 @@ func Compile(o Options, s Site) (*Policy, error) {
 		Site: s, processes: names(o.AN1189.ProcessName), parents: names(o.AN1190.ParentProcess),
 		threshold: uint64(o.AN1189.DataTransferThreshold), window: o.AN1189.TimeWindow,
 		slot:     o.AN1189.TimeWindow.Milliseconds() / (windowSlots - 1),
-		interval: o.AN1191.ConnectionInterval, maxPairs: o.MaxPairs,
+		interval: o.AN1191.ConnectionInterval, frequency: o.AN1190.RequestFrequency, maxPairs: o.MaxPairs,
 	}
 	for _, text := range o.Ignore {
 		port, _ := parsePort(text)

@@ -25,6 +25,7 @@ const maxCached = 8192
 // Flusher; only Stats is safe for concurrent use.
 type Detector struct {
 	policy *Policy
+	habit  func() Habit // of the event under examination
 	ledger *analytics.Ledger
 	hosts  *analytics.Recent[string, service]
 	words  words
@@ -47,9 +48,10 @@ var (
 	_ analytics.Flusher  = (*Detector)(nil)
 )
 
-// New makes a Detector.
-func New(p *Policy) *Detector {
-	d := &Detector{ledger: analytics.NewLedger(analytics.LedgerOptions{}, windowsAnalytic, linuxAnalytic, macosAnalytic)}
+// New makes a Detector. habit says what is unusual of the event that Detect is
+// given, by what came before it.
+func New(p *Policy, habit func() Habit) *Detector {
+	d := &Detector{habit: habit, ledger: analytics.NewLedger(analytics.LedgerOptions{}, windowsAnalytic, linuxAnalytic, macosAnalytic)}
 	d.SetPolicy(p)
 	return d
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/vegress/vegress/event"
 )
 
 // Options are the mutable elements of the three analytics that no habit is
@@ -30,16 +28,10 @@ type Options struct {
 // Signatures that can be asked for.
 var signatures = []string{"unsigned", "modified"}
 
-// Validate names the key and the value of all that is wrong.
+// Validate names the key and the value of all that is wrong with the patterns
+// and the signatures.
 func (o *Options) Validate() error {
 	var errs []error
-	for key, list := range map[string][]string{"an1189.ProcessName": o.ProcessName, "an1190.ParentProcess": o.ParentProcess} {
-		for _, name := range list {
-			if name == "" || strings.ContainsAny(name, `/\`) {
-				errs = append(errs, fmt.Errorf("analytics.%s: %q: want the name of a program without its folder, as curl or powershell.exe", key, name))
-			}
-		}
-	}
 	for _, glob := range o.HostnamePattern {
 		if _, err := path.Match(glob, ""); err != nil || strings.Trim(glob, "*.") == "" {
 			errs = append(errs, fmt.Errorf("analytics.an1190.HostnamePattern: %q: is no pattern of a host name (want paste.example.com, or *.paste.example)", glob))
@@ -53,18 +45,10 @@ func (o *Options) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Site is what the estate's other parts know. Service and Risky may not be
-// nil; Habits may.
+// Site is what the estate's other parts know. No member may be nil.
 type Site struct {
 	Service func(host string) (name, category string) // of the catalogue; empty: it knows none
 	Risky   func(category string) bool                // services of it carry command and control, or loot
-	Habits  Habits
-}
-
-// Habits are what is known of a process and a destination over time. The
-// event is the one under examination, which they have seen already.
-type Habits interface {
-	Habit(ev *event.Event) Habit
 }
 
 // Habit is what is unusual of a connection, by what came before it.
@@ -73,7 +57,6 @@ type Habit struct {
 	Volume   bool // more bytes than DataTransferThreshold
 	Frequent bool // more requests than RequestFrequency
 	OffHours bool // outside the business hours, for the better part
-	Rare     bool // the program is seen on few machines
 }
 
 // Policy is Options and Site, compiled. It never changes.

@@ -25,11 +25,6 @@ func site() webuse.Site {
 	}
 }
 
-// habits is one of every connection.
-type habits webuse.Habit
-
-func (h habits) Habit(*event.Event) webuse.Habit { return webuse.Habit(h) }
-
 // use is a connection of a process to a host.
 func use(path, line, parent, host string) event.Event {
 	s := catalogue[host]
@@ -49,8 +44,14 @@ func asks(path, host string) event.Event {
 	return ev
 }
 
-func detect(p *webuse.Policy, evs ...event.Event) (found []*event.Finding) {
-	d := webuse.New(p)
+func usual() webuse.Habit { return webuse.Habit{} }
+
+func detect(p *webuse.Policy, evs ...event.Event) []*event.Finding {
+	return detectWith(p, usual, evs...)
+}
+
+func detectWith(p *webuse.Policy, habit func() webuse.Habit, evs ...event.Event) (found []*event.Finding) {
+	d := webuse.New(p, habit)
 	for i := range evs {
 		d.Detect(&evs[i], func(f *event.Finding) { found = append(found, f) })
 	}
@@ -152,11 +153,9 @@ func TestFacts(t *testing.T) {
 		"a hidden folder":    {use("/home/j/.cache/x/upd", "", "/bin/sh", "pastebin.com"), webuse.Habit{}, "where any account may write"},
 		"a beacon":           {use("/opt/x/helperd", "", "/sbin/init", "pastebin.com"), webuse.Habit{Beacon: true}, "as regularly as a clock (ConnectionInterval) (+25)"},
 		"a browser's beacon": {use(chrome, "", explorer, "pastebin.com"), webuse.Habit{Beacon: true, OffHours: true}, ""},
-		"much, rarely, late": {use("/opt/x/helperd", "", "/sbin/init", "graph.microsoft.com"), webuse.Habit{Volume: true, Rare: true, Frequent: true, OffHours: true}, "DataTransferThreshold"},
+		"much, often, late":  {use("/opt/x/helperd", "", "/sbin/init", "graph.microsoft.com"), webuse.Habit{Volume: true, Frequent: true, OffHours: true}, "DataTransferThreshold"},
 	} {
-		s := site()
-		s.Habits = habits(c.habits)
-		found := detect(webuse.Compile(all, s), c.ev)
+		found := detectWith(webuse.Compile(all, site()), func() webuse.Habit { return c.habits }, c.ev)
 		switch {
 		case c.says == "" && len(found) > 0:
 			t.Errorf("%s: %q", name, found[0].Explanation)
@@ -179,6 +178,9 @@ func TestOneFinding(t *testing.T) {
 	if found[0].Title != "powershell.exe on WS17 asked for the address of Pastebin (pastebin.com)" {
 		t.Error(found[0].Title)
 	}
+	if found[1].Title != "powershell.exe on WS17 talked to Pastebin (pastebin.com)" {
+		t.Error(found[1].Title)
+	}
 	if f := found[1]; f.Entity != "addr:10.0.0.7" || f.Key != "Pastebin by powershell" {
 		t.Errorf("%s, %s", f.Entity, f.Key)
 	}
@@ -200,7 +202,7 @@ func TestOthers(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for _, o := range []webuse.Options{
-		{ProcessName: []string{`C:\x.exe`}}, {ParentProcess: []string{""}}, {HostnamePattern: []string{"*"}}, {HostnamePattern: []string{"["}},
+		{HostnamePattern: []string{"*"}}, {HostnamePattern: []string{"["}},
 		{ProcessSignature: []string{"expired"}},
 	} {
 		if o.Validate() == nil {
@@ -220,7 +222,7 @@ func BenchmarkDetect(b *testing.B) {
 		"finding": use(powershell, "powershell x", explorer, "pastebin.com"), "no process": use("", "", "", "pastebin.com"),
 	} {
 		b.Run(name, func(b *testing.B) {
-			d := webuse.New(p)
+			d := webuse.New(p, usual)
 			b.ReportAllocs()
 			for b.Loop() {
 				d.Detect(&ev, func(*event.Finding) {})

@@ -23,15 +23,14 @@ const (
 	noteFrequent
 	noteBeacon
 	noteOffHours
-	noteRare
-	noteClient // takes points away
-	noteAsked  // a query only; no points
+	noteClient    // takes points away
+	noteConnected // more than a query; no points
 )
 
 // points are what the facts count.
 var points = map[uint32]int{
 	noteService: 20, noteRisky: 15, noteTool: 35, noteScripting: 30, noteListed: 35, noteDocument: 25, noteParent: 25, notePassing: 15,
-	noteFetching: 10, noteUnsigned: 20, noteModified: 30, noteVolume: 20, noteFrequent: 10, noteBeacon: 25, noteOffHours: 10, noteRare: 15,
+	noteFetching: 10, noteUnsigned: 20, noteModified: 30, noteVolume: 20, noteFrequent: 10, noteBeacon: 25, noteOffHours: 10,
 	noteClient: -45,
 }
 
@@ -77,19 +76,18 @@ func (d *Detector) weigh(ev *event.Event, to *target, name string) (notes uint32
 	signed := signatureOf(ev)
 	fact(d.policy.unsigned && signed == unsigned, noteUnsigned)
 	fact(d.policy.modified && signed == modified, noteModified)
-	if d.policy.Habits != nil && !to.asked {
-		h := d.policy.Habits.Habit(ev)
+	if !to.asked {
+		h := d.habit()
 		fact(h.Volume, noteVolume)
 		fact(h.Frequent, noteFrequent)
 		fact(h.Beacon, noteBeacon)
 		fact(h.OffHours, noteOffHours)
-		fact(h.Rare, noteRare)
 	}
 	// A client is one only where it is installed, and as it was made.
 	honest := !passing && signed < unsigned && !d.policy.processes[name]
 	fact(honest && (k == client || k == developer && to.category == codeCategory), noteClient)
-	if to.asked {
-		notes |= noteAsked
+	if !to.asked {
+		notes |= noteConnected
 	}
 	return notes, sum
 }

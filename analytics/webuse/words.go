@@ -42,13 +42,11 @@ func (w *words) Describe(f *event.Finding, ev *event.Event, all, news uint32) {
 	if all&(noteTool|noteScripting) == 0 && w.points < grave {
 		f.Confidence = 1
 	}
-	verb := " on %s talked to %s"
-	if all&noteAsked != 0 && w.to.asked {
-		verb = " on %s asked for the address of %s"
+	did := "asked for the address of"
+	if all&noteConnected != 0 {
+		did = "talked to"
 	}
-	if first || !w.to.asked {
-		f.Title = fmt.Sprintf("%s"+verb, base(&ev.Process), machineOf(ev), w.place())
-	}
+	f.Title = fmt.Sprintf("%s on %s %s %s", base(&ev.Process), machineOf(ev), did, w.place())
 	if first {
 		analytics.Explain(f, described(ev))
 	}
@@ -111,7 +109,6 @@ var facts = []struct {
 	{noteFrequent, func(*words, *event.Event) string { return "It connects more often than RequestFrequency" }},
 	{noteBeacon, func(*words, *event.Event) string { return "It connects as regularly as a clock (ConnectionInterval)" }},
 	{noteOffHours, func(*words, *event.Event) string { return "It does so outside the business hours" }},
-	{noteRare, func(*words, *event.Event) string { return "The program is seen on few machines" }},
 	{noteClient, func(w *words, _ *event.Event) string { return w.name + " is made for such services" }},
 }
 

@@ -104,6 +104,9 @@ func (d *Detector) hit(h *sigma.Hit) {
 	}
 	d.hits = append(d.hits, h.Rule)
 	r := d.policy.rules[h.Rule]
+	if r.excused && d.ev.Justification.Verdict == event.VerdictJustified {
+		return
+	}
 	d.book.state(r).hits.Add(1)
 	if r.feeds {
 		d.sight(h.Rule)

@@ -48,6 +48,7 @@ type rule struct {
 	of       string // its log source
 	feeds    bool   // correlations count its hits
 	silent   bool   // it raises nothing by itself
+	excused  bool   // it is about connections, and what justifies one excuses it
 }
 
 // Compile makes a Policy of what Load read.
@@ -66,6 +67,7 @@ func Compile(set *Set, o Options) *Policy {
 	for _, r := range set.Rules.Rules {
 		one := newRule(&r.Meta, r.LogSource, taken)
 		one.feeds, one.silent = p.correlations.Feeds(r), r.Silent
+		one.excused = strings.HasPrefix(r.File, webServicePack)
 		p.rules[r] = one
 	}
 	for _, c := range set.Correlations {
@@ -74,6 +76,10 @@ func Compile(set *Set, o Options) *Policy {
 	p.index(set)
 	return p
 }
+
+// webServicePack is where the built-in rules about web services are. They ask
+// what justifications answer; a rule of the user's holds whatever is justified.
+const webServicePack = builtinName + "/web_service/"
 
 // Loaded says what p was made of.
 func (p *Policy) Loaded() Loaded { return p.loaded }

@@ -8,9 +8,11 @@ import (
 	"github.com/vegress/vegress/analytics/behavior"
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/evidence"
+	"github.com/vegress/vegress/analytics/fusion"
 	"github.com/vegress/vegress/analytics/names"
 	"github.com/vegress/vegress/analytics/sigma/stream"
 	"github.com/vegress/vegress/analytics/webservice"
+	"github.com/vegress/vegress/analytics/webuse"
 	"github.com/vegress/vegress/event"
 )
 
@@ -24,6 +26,8 @@ type analysis struct {
 	evidence  *evidence.Evidence
 	egress    *egress.Detector
 	behavior  *behavior.Detector
+	webuse    *webuse.Detector
+	fusion    *fusion.Detector
 	api       *apiuse.Scout
 	rules     *stream.Detector
 	detectors analytics.Detectors // all, in the order of their Ticks
@@ -56,8 +60,10 @@ func newAnalysis(p *policy, mine share, tell func(analytics.Observation)) *analy
 	a := &analysis{names: names.New(names.Options{}), services: p.catalogue, evidence: evidence.New(p.evidence), tell: tell}
 	a.egress = egress.New(p.egress, names.RegistrableDomain, a.evidence)
 	a.behavior = behavior.New(p.behavior, a.egress.Courses(), mine.seed, mine.of)
+	a.webuse = webuse.New(p.webuse, a.unusual)
+	a.fusion = fusion.New(p.fusion)
 	a.rules = stream.New(p.rules, tell)
-	a.detectors = analytics.Detectors{a.egress, a.behavior, a.rules}
+	a.detectors = analytics.Detectors{a.egress, a.behavior, a.webuse, a.fusion, a.rules}
 	a.api = apiuse.NewScout(p.apiuse, a.evidence)
 	a.scouts = []analytics.Scout{a.api}
 	return a
@@ -69,6 +75,8 @@ func (a *analysis) adopt(p *policy) {
 	a.evidence.SetOptions(p.evidence)
 	a.egress.SetPolicy(p.egress)
 	a.behavior.SetPolicy(p.behavior)
+	a.webuse.SetPolicy(p.webuse)
+	a.fusion.SetOptions(p.fusion)
 	a.api.SetPolicy(p.apiuse)
 	a.rules.SetPolicy(p.rules)
 }
@@ -80,11 +88,19 @@ func (a *analysis) see(ev *event.Event, report func(*event.Finding)) {
 	a.services.Annotate(ev)
 	a.egress.Detect(ev, report)
 	a.behavior.Detect(ev, report) // goes by the verdict
+	a.webuse.Detect(ev, report)   // and by the habits
+	a.fusion.Detect(ev, report)
 	for _, s := range a.scouts {
 		s.Scout(ev, a.tell)
 	}
 	a.rules.Detect(ev, report) // last: rules look at what the others wrote into ev, too
 	a.pass(ev.Time, report)
+}
+
+// unusual is what the habits say of the event under examination.
+func (a *analysis) unusual() webuse.Habit {
+	u := a.behavior.Unusual()
+	return webuse.Habit{Beacon: u.Beacon, Volume: u.Volume, Frequent: u.Frequent, OffHours: u.OffHours}
 }
 
 // teaches says that ev has something for all shards to learn.

@@ -110,6 +110,7 @@ type show struct {
 	flows   *simulator.Flows
 	app     *App
 	tls     *tls.Config // of the senders
+	sensed  int64       // records of sensors that were posted
 
 	mu       sync.Mutex
 	findings map[string]*event.Finding // last revision, by uid
@@ -192,16 +193,17 @@ func (s *show) play(ctx context.Context, ended chan error) (simulator.Played, er
 	if err := s.paths.follow(nc); err != nil {
 		return simulator.Played{}, err
 	}
-	exporting := make(chan error, 1)
+	exporting, sensing := make(chan error, 1), make(chan error, 1)
 	follower.Go(func() { exporting <- s.playFlows(following) })
+	follower.Go(func() { sensing <- s.playGuests(following) })
 	played, err := s.traffic.Play(ctx, simulator.PlayOptions{Targets: s.targets(), TLS: s.tls, For: s.flags.duration})
 	if err != nil {
 		return played, fmt.Errorf("send the simulated lines: %w", err)
 	}
-	if err := <-exporting; err != nil {
+	if err := errors.Join(<-exporting, <-sensing); err != nil {
 		return played, err
 	}
-	sent := played.Records + int64(s.flows.Truth().Records)
+	sent := played.Records + int64(s.flows.Truth().Records) + s.sensed
 	if err := s.await(ctx, ended, func() bool { return s.settled(sent) }); err != nil {
 		return played, err
 	}
@@ -274,7 +276,8 @@ func (s *show) introduce() {
 	s.note("A vSphere estate of %d hosts and %d VMs behind vCenter %s,\n", len(site.Hosts), len(site.VMs), s.estate.URL())
 	s.note("one night of its syslog (%s to %s) in %s, to %s;\n", s.traffic.Start().Format("2006-01-02 15:04"),
 		s.traffic.End().Format("15:04"), s.flags.duration, strings.Join(s.targets(), ", "))
-	s.note("and of its flows (IPFIX, NetFlow) to %s.\n", s.app.flowListeners()[0])
+	s.note("of its flows (IPFIX, NetFlow) to %s,\n", s.app.flowListeners()[0])
+	s.note("and of the sensors in some guests to http://%s/ingest.\n", s.app.adminAddr())
 	s.note("Findings, as they arrive on NATS (%s)\n\n", s.app.broker.ClientURL())
 }
 
@@ -286,6 +289,7 @@ type result struct {
 	Joined       int64            `json:"joined"`
 	Deduplicated int64            `json:"deduplicated"`
 	Dropped      map[string]int64 `json:"dropped"`
+	Sensed       int64            `json:"sensed"` // of them, records of sensors in guests
 	Flows        flowResult       `json:"flows"`
 	Stories      stories          `json:"stories"`
 }
@@ -304,7 +308,7 @@ func (s *show) result(played simulator.Played) result {
 		Received: a.Received, Forwarded: a.Forwarded, Joined: a.Joined,
 		Deduplicated: a.Deduplicated, Dropped: map[string]int64{}, Flows: s.flowResult(),
 	}
-	r.Sent = played.Records + r.Flows.Sent
+	r.Sent, r.Sensed = played.Records+r.Flows.Sent+s.sensed, s.sensed
 	for reason, n := range a.Dropped {
 		if n > 0 {
 			r.Dropped[reason] = n

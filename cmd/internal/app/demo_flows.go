@@ -28,7 +28,8 @@ func (s *show) playFlows(ctx context.Context) error {
 	return nil
 }
 
-// told are the stories that there are to find, in lines or in flows.
+// told are the stories that there are to find, in lines, in flows, or in what
+// sensors record.
 func (s *show) told() []simulator.Story {
 	all := slices.Clone(s.traffic.Truth().Stories)
 	for _, story := range s.flows.Truth().Stories {
@@ -36,7 +37,7 @@ func (s *show) told() []simulator.Story {
 			all = append(all, story)
 		}
 	}
-	return all
+	return append(all, s.traffic.Guests().Truth().Stories...)
 }
 
 // flowResult is what became of the flow records, which the account of all

@@ -5,6 +5,7 @@ import (
 
 	"github.com/vegress/vegress/analytics"
 	"github.com/vegress/vegress/analytics/apiuse"
+	"github.com/vegress/vegress/analytics/risk"
 	"github.com/vegress/vegress/analytics/sigma/stream"
 	"github.com/vegress/vegress/event"
 )
@@ -14,6 +15,7 @@ import (
 type floor struct {
 	api    *apiuse.Detector
 	rules  *stream.Correlator
+	risk   *risk.Detector
 	keyed  []analytics.Keyed
 	marks  []time.Time // the watermark of each shard
 	ticked time.Time
@@ -39,11 +41,23 @@ const floorQueue = 16
 
 // newFloor makes the floor above that many shards.
 func newFloor(shards int, p *policy, report func(*event.Finding)) *floor {
-	f := &floor{marks: make([]time.Time, shards), report: report, in: make(chan message, floorQueue)}
+	f := &floor{marks: make([]time.Time, shards), in: make(chan message, floorQueue)}
 	f.api = apiuse.New(p.apiuse)
 	f.rules = stream.NewCorrelator(p.rules)
-	f.keyed = []analytics.Keyed{f.api, f.rules}
+	f.risk = risk.New(p.risk)
+	f.keyed = []analytics.Keyed{f.api, f.rules, f.risk}
+	f.report = func(finding *event.Finding) {
+		report(finding)
+		weigh(finding, func(o analytics.Observation) { f.risk.Observe(o, report) })
+	}
 	return f
+}
+
+// weigh tells what a finding adds to the risk of its entity.
+func weigh(f *event.Finding, tell func(analytics.Observation)) {
+	if note := risk.NoteOf(f); note != nil {
+		tell(note)
+	}
 }
 
 // run takes messages until the channel closes, then gives the last word.
@@ -66,6 +80,7 @@ func (f *floor) take(m message) {
 	if m.policy != nil {
 		f.api.SetPolicy(m.policy.apiuse)
 		f.rules.SetPolicy(m.policy.rules)
+		f.risk.SetOptions(m.policy.risk)
 		return
 	}
 	for _, o := range m.told {

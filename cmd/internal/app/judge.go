@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vegress/vegress/analytics/risk"
 	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/simulator"
 )
@@ -16,6 +17,9 @@ func judge(told []simulator.Story, findings map[string]*event.Finding) stories {
 	for _, uid := range slices.Sorted(maps.Keys(findings)) {
 		f := findings[uid]
 		id := accounted(told, f)
+		if f.Analytic.UID == risk.Analytic && addsUp(told, f, findings) {
+			id = "incident"
+		}
 		if id == "" {
 			r.False = append(r.False, f.Title)
 		}
@@ -48,11 +52,24 @@ func accounted(told []simulator.Story, f *event.Finding) string {
 				return signID(s, sign)
 			}
 		}
+		if f.Analytic.Rule && strings.HasPrefix(s.Analytic, "endpoint.") && entityOf(s, f) {
+			return s.ID + ": rules" // what a sensor tells of it, rules find as well
+		}
 		if strings.HasPrefix(f.Analytic.UID, "behavior.") && about(s, f) {
 			return s.ID + ": habits" // which show when a story goes on for long enough
 		}
 	}
 	return ""
+}
+
+// addsUp says that an incident is made of findings that are accounted for.
+func addsUp(told []simulator.Story, incident *event.Finding, findings map[string]*event.Finding) bool {
+	for _, uid := range incident.Related {
+		if f := findings[uid]; f == nil || accounted(told, f) == "" {
+			return false
+		}
+	}
+	return len(incident.Related) > 1
 }
 
 func signID(s *simulator.Story, sign simulator.Sign) string { return s.ID + ": " + sign.Title }

@@ -257,8 +257,11 @@ func (m metrics) analysis(s scrape) {
 		verdicts["unknown"] += st.Unknown
 		addFindings(found, st.Findings)
 		addFindings(found, shard.analysis.behavior.Stats().Findings)
+		addFindings(found, shard.analysis.webuse.Stats().Findings)
+		addFindings(found, shard.analysis.fusion.Stats().Findings)
 	}
 	addFindings(found, m.app.floor.api.Stats().Findings)
+	addFindings(found, m.app.floor.risk.Stats().Findings)
 	m.rules(s, found)
 	for _, f := range m.app.hosts.Stats().Findings {
 		found[f.Analytic] = f
@@ -322,6 +325,25 @@ func (m metrics) behavior(s scrape, forgotten map[string]int64) {
 	s.counter("behavior_beacons_total", "Rhythms that were scored as a beacon's.", float64(sum.Beacons))
 }
 
+// processes is what was seen of processes behind connections, and of the sums
+// of findings.
+func (m metrics) processes(s scrape, forgotten map[string]int64) {
+	var weighed, joined, alone int64
+	for _, shard := range m.app.collector.shards {
+		weighed += shard.analysis.webuse.Stats().Weighed
+		st := shard.analysis.fusion.Stats()
+		joined, alone = joined+st.Joined, alone+st.Alone
+		forgotten["halves"] += st.Dropped
+		forgotten["destinations"] += st.Forgotten
+	}
+	s.counter("webuse_weighed_total", "Connections and queries of processes to web services that were weighed.", float64(weighed))
+	s.counter("fusion_connections_total", "Connections of VMs with a sensor, by whether host and sensor both told of them.", float64(joined), "sides", "both")
+	s.counter("fusion_connections_total", "Connections of VMs with a sensor, by whether host and sensor both told of them.", float64(alone), "sides", "host")
+	st := m.app.floor.risk.Stats()
+	s.counter("risk_findings_total", "Revisions of findings that were added to the risk of their entity.", float64(st.Counted))
+	forgotten["risks"] = st.Forgotten
+}
+
 // memory is what the shards remember, and what fell out of it.
 func (m metrics) memory(s scrape) {
 	var depth int
@@ -342,6 +364,7 @@ func (m metrics) memory(s scrape) {
 	forgotten["evidence"] = work.Forgotten
 	forgotten["api"] = m.apiUse(s)
 	m.behavior(s, forgotten)
+	m.processes(s, forgotten)
 	s.counter("evidence_records_total", "Records in which vSphere told of work that goes on.", float64(work.Signs))
 	s.gauge("queue_depth", "Batches that wait, by queue.", float64(depth), "queue", "shards")
 	s.gauge("names", "Names known for addresses.", float64(known.Pairs), "of", "source")

@@ -9,10 +9,13 @@ import (
 	"github.com/vegress/vegress/analytics/behavior"
 	"github.com/vegress/vegress/analytics/egress"
 	"github.com/vegress/vegress/analytics/evidence"
+	"github.com/vegress/vegress/analytics/fusion"
 	"github.com/vegress/vegress/analytics/hosts"
 	"github.com/vegress/vegress/analytics/names"
+	"github.com/vegress/vegress/analytics/risk"
 	"github.com/vegress/vegress/analytics/sigma/stream"
 	"github.com/vegress/vegress/analytics/webservice"
+	"github.com/vegress/vegress/analytics/webuse"
 	"github.com/vegress/vegress/configs"
 	"github.com/vegress/vegress/configs/catalogue"
 	"github.com/vegress/vegress/vsphere/inventory"
@@ -28,6 +31,9 @@ type policy struct {
 	catalogue *webservice.Catalogue
 	roles     []inventory.Role
 	rules     *stream.Policy
+	webuse    *webuse.Policy
+	fusion    fusion.Options
+	risk      risk.Options
 }
 
 // compile makes the policy of a configuration; all that can fail does so here.
@@ -60,8 +66,19 @@ func compile(c *configs.Config) (*policy, error) {
 	}
 	return &policy{
 		rules: stream.Compile(set, c.Rules), egress: judge, behavior: habits, apiuse: api, evidence: c.Evidence, hosts: c.Hosts,
-		catalogue: services, roles: c.Roles,
+		catalogue: services, roles: c.Roles, fusion: c.Fusion, risk: c.Risk,
+		webuse: webuse.Compile(c.WebUse(), webuse.Site{Risky: egress.Risky, Service: serviceOf(services)}),
 	}, nil
+}
+
+// serviceOf looks hosts up in the catalogue.
+func serviceOf(known *webservice.Catalogue) func(host string) (name, category string) {
+	return func(host string) (name, category string) {
+		if s := known.Host(host); s != nil {
+			return s.Name, s.Category
+		}
+		return "", ""
+	}
 }
 
 // unlisted finds destinations that are a category or a service which the

@@ -285,7 +285,7 @@ func (r *replayer) release(now uint64) {
 // the findings that it made after it.
 func (r *replayer) emit(ev *event.Event) {
 	r.enrich(ev)
-	r.analysis.see(ev, r.report)
+	r.analysis.see(ev, r.judged)
 	r.floor.pass(0, r.analysis.watermark)
 	r.summary.Events++
 	if r.events {
@@ -295,6 +295,12 @@ func (r *replayer) emit(ev *event.Event) {
 }
 
 func (r *replayer) report(f *event.Finding) { r.found = append(r.found, f) }
+
+// judged takes a finding of the detectors below the floor.
+func (r *replayer) judged(f *event.Finding) {
+	r.report(f)
+	weigh(f, r.floor.observe)
+}
 
 // writeFindings writes what was found since it was last called.
 func (r *replayer) writeFindings() {
@@ -331,7 +337,7 @@ func (r *replayer) finish() error {
 	for len(r.waiting) > 0 {
 		r.emit(heap.Pop(&r.waiting).(waitingEvent).ev)
 	}
-	r.analysis.finish(r.report)
+	r.analysis.finish(r.judged)
 	r.floor.finish()
 	r.writeFindings()
 	if r.failed != nil {

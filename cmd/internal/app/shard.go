@@ -53,8 +53,12 @@ const beat = 50 * time.Millisecond
 
 func newShard(mine share, p *policy, out outlet, c clock, up chan<- message) *shard {
 	s := &shard{index: mine.index, in: make(chan delivery, queueLength), out: out, clock: c, up: up}
-	s.analysis = newAnalysis(p, mine, func(o analytics.Observation) { s.told = append(s.told, o) })
-	s.report = func(f *event.Finding) { _ = s.out.Finding(f) } // a refusal is counted there
+	tell := func(o analytics.Observation) { s.told = append(s.told, o) }
+	s.analysis = newAnalysis(p, mine, tell)
+	s.report = func(f *event.Finding) {
+		_ = s.out.Finding(f) // a refusal is counted there
+		weigh(f, tell)
+	}
 	return s
 }
 
