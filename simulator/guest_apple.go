@@ -59,6 +59,7 @@ func (g *guest) macVisits(p *process, v visits) {
 		row := map[string]any{
 			"name": "pack/network/socket_events", "hostIdentifier": g.name, "calendarTime": at.UTC().Format("Mon Jan _2 15:04:05 2006 UTC"),
 			"unixTime": at.Unix(), "epoch": 0, "counter": 1, "numerics": false, "action": "added",
+			"decorations": map[string]string{"platform": "darwin"},
 			"columns": map[string]string{
 				"action": "connect", "auid": "501", "family": "2", "fd": "7", "path": p.path, "pid": strconv.Itoa(p.pid), "protocol": "6",
 				"local_address": from.Addr().String(), "local_port": strconv.Itoa(int(from.Port())),

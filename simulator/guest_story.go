@@ -133,7 +133,7 @@ func (sc *script) laptop(to place) {
 	g.macVisits(curl, visits{to: to, begin: begin.Add(50 * time.Millisecond), count: 2, apart: 2 * time.Second, out: 900, in: 40_000})
 	s := Story{
 		ID: "sensor-laptop", Title: "a laptop loads a script from raw.githubusercontent.com by curl", Address: g.addr, Host: g.name,
-		Port: to.addr.Port(), Analytic: macosAnalytic, Verdict: "unknown", Reason: "no_vm", First: begin, Last: begin,
+		Port: to.addr.Port(), Name: to.name, Analytic: macosAnalytic, First: begin, Last: begin,
 	}
 	sc.sensed.truth.Stories = append(sc.sensed.truth.Stories, s)
 	safari := g.macProcess(begin.Add(20*time.Minute), "/Applications/Safari.app/Contents/MacOS/Safari", []string{"/Applications/Safari.app/Contents/MacOS/Safari"}, &process{pid: 1, path: "/sbin/launchd"})

@@ -171,11 +171,17 @@ func (d *Detector) Restore(open []event.Finding) { d.ledger.Restore(open) }
 // Flush reports the updates of findings that wait for their time.
 func (d *Detector) Flush(report func(*event.Finding)) { d.ledger.Flush(report) }
 
-// platform is the analytic for the system that ev comes from, by the form of
-// its paths and by which sensors there are.
+// fieldPlatform is what a sensor that many systems have says of its own.
+var fieldPlatform = event.Intern("platform")
+
+// platform is the analytic for the system that ev comes from: by the sensor's
+// word, else by the form of its paths and by which sensors there are.
 func platform(ev *event.Event) string {
 	path := cmp.Or(ev.Process.Path, ev.Process.Name)
+	said, _ := ev.Field(fieldPlatform)
 	switch {
+	case said.Value == "darwin":
+		return MacOS
 	case strings.Contains(path, `\`), strings.HasPrefix(ev.LogName, "Microsoft-Windows-"), ev.LogName == "Security":
 		return Windows
 	case strings.HasPrefix(path, "/Applications/"), strings.HasPrefix(path, "/System/"), strings.HasPrefix(path, "/Users/"),

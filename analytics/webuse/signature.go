@@ -12,7 +12,7 @@ const (
 	modified // it has one that does not fit, or is only its own (ad hoc)
 )
 
-// The fields in which sensors say so.
+// fieldSignature is where decoders put it (docs/endpoint.md).
 var fieldSignature = event.Intern("process_signature")
 
 // signatureOf reads it.
@@ -22,12 +22,12 @@ func signatureOf(ev *event.Event) signature {
 		return unknown
 	}
 	switch f.Value {
-	case "unsigned":
-		return unsigned
-	case "modified", "adhoc", "invalid":
-		return modified
 	case "":
 		return unknown
+	case "signed", "platform": // the latter: Apple's own
+		return valid
+	case "unsigned":
+		return unsigned
 	}
-	return valid
+	return modified // in whatever words: "ad_hoc", "Expired"
 }

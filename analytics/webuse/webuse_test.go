@@ -78,6 +78,7 @@ func TestValidation(t *testing.T) {
 		"OneDrive by Graph":  {use(powershell, "powershell -file sync.ps1", explorer, "graph.microsoft.com"), "endpoint.windows", event.SeverityMedium},
 		"curl on Linux":      {use("/usr/bin/curl", "curl -s https://raw.githubusercontent.com/a/b -o /tmp/b", "/bin/bash", "raw.githubusercontent.com"), "endpoint.linux", event.SeverityMedium},
 		"curl on macOS":      {onMac(use("/usr/bin/curl", "curl https://raw.githubusercontent.com/a/b", "/bin/zsh", "raw.githubusercontent.com")), "endpoint.macos", event.SeverityMedium},
+		"curl by osquery":    {saying("platform", "darwin", use("/usr/bin/curl", "", "/bin/zsh", "raw.githubusercontent.com")), "endpoint.macos", event.SeverityMedium},
 		"Discord web hook":   {use(powershell, "powershell Invoke-RestMethod", explorer, "discord.com"), "endpoint.windows", event.SeverityHigh},
 		"curl by auditd":     {unnamed(use("/usr/bin/curl", "curl -s https://a:b@raw.githubusercontent.com:443/a/b -o /tmp/b", "/bin/bash", "")), "endpoint.linux", event.SeverityMedium},
 		"Telegram bot":       {use(`C:\Python312\python.exe`, "python bot.py", explorer, "api.telegram.org"), "endpoint.windows", event.SeverityMedium},
@@ -113,6 +114,11 @@ func TestValidation(t *testing.T) {
 	}
 }
 
+func saying(field, value string, ev event.Event) event.Event {
+	ev.Fields = append(ev.Fields, event.Field{ID: event.Intern(field), Value: value})
+	return ev
+}
+
 // unnamed is a connection of which only the address is known.
 func unnamed(ev event.Event) event.Event {
 	ev.Dst.Hostname, ev.Dst.Service, ev.Dst.Category = "", "", ""
@@ -131,10 +137,7 @@ func TestFacts(t *testing.T) {
 		ProcessName: []string{"Agent.exe"}, ParentProcess: []string{"cron"}, HostnamePattern: []string{"*.dead.example"},
 		ProcessSignature: []string{"unsigned", "modified"},
 	}
-	signed := func(ev event.Event, s string) event.Event {
-		ev.Fields = append(ev.Fields, event.Field{ID: event.Intern("process_signature"), Value: s})
-		return ev
-	}
+	signed := func(ev event.Event, s string) event.Event { return saying("process_signature", s, ev) }
 	agent := `C:\Program Files\A\agent.exe`
 	for name, c := range map[string]struct {
 		ev     event.Event
@@ -147,8 +150,8 @@ func TestFacts(t *testing.T) {
 		"child of cron":      {use("/opt/a/sync", "", "/usr/sbin/cron", "api.telegram.org"), webuse.Habit{}, "one of analytics.an1190.ParentProcess (+25)"},
 		"site's own host":    {use("/usr/bin/python3.11", "", "/bin/sh", "x.dead.example"), webuse.Habit{}, "HostnamePattern (+20)"},
 		"unsigned":           {signed(use("/opt/x/helperd", "", "/sbin/launchd", "pastebin.com"), "unsigned"), webuse.Habit{}, "not signed (ProcessSignature) (+20)"},
-		"modified":           {signed(use("/opt/x/helperd", "", "/sbin/launchd", "graph.microsoft.com"), "adhoc"), webuse.Habit{}, "known developer"},
-		"signed":             {signed(use("/opt/x/helperd", "", "/sbin/launchd", "pastebin.com"), "valid"), webuse.Habit{}, ""},
+		"modified":           {signed(use("/opt/x/helperd", "", "/sbin/launchd", "graph.microsoft.com"), "ad_hoc"), webuse.Habit{}, "known developer"},
+		"signed":             {signed(use("/opt/x/helperd", "", "/sbin/launchd", "pastebin.com"), "signed"), webuse.Habit{}, ""},
 		"chrome in temp":     {use(`C:\Users\j\AppData\Local\Temp\chrome.exe`, "", explorer, "pastebin.com"), webuse.Habit{}, "where any account may write"},
 		"a hidden folder":    {use("/home/j/.cache/x/upd", "", "/bin/sh", "pastebin.com"), webuse.Habit{}, "where any account may write"},
 		"a beacon":           {use("/opt/x/helperd", "", "/sbin/init", "pastebin.com"), webuse.Habit{Beacon: true}, "as regularly as a clock (ConnectionInterval) (+25)"},

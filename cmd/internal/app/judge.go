@@ -77,7 +77,13 @@ func signID(s *simulator.Story, sign simulator.Sign) string { return s.ID + ": "
 // tells says that f is the finding that the story should become: the same
 // entity, destination, analytic and verdict.
 func tells(s *simulator.Story, f *event.Finding) bool {
-	return f.Analytic.UID == s.Analytic && about(s, f)
+	if f.Analytic.UID != s.Analytic {
+		return false
+	}
+	if strings.HasPrefix(s.Analytic, "endpoint.") { // a query may have begun it, which nobody judges
+		return entityOf(s, f) && strings.Contains(f.Title, s.Name)
+	}
+	return about(s, f)
 }
 
 // about says that f is about the entity and the destination of the story, with
