@@ -205,7 +205,8 @@ func TestOthers(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for _, o := range []webuse.Options{
-		{HostnamePattern: []string{"*"}}, {HostnamePattern: []string{"["}},
+		{HostnamePattern: []string{"*"}},
+		{HostnamePattern: []string{"["}},
 		{ProcessSignature: []string{"expired"}},
 	} {
 		if o.Validate() == nil {
