@@ -21,13 +21,14 @@ type Published struct {
 	Platform string   `yaml:"platform" json:"platform"`
 	Verdict  string   `yaml:"verdict" json:"verdict"`
 	By       []string `yaml:"by" json:"by"` // names of rule files, without folder and extension
+	Analytic string   `yaml:"analytic" json:"analytic"` // uid of an analytic that covers it, beside or instead of rules
 	Note     string   `yaml:"note" json:"note"`
 }
 
 // Verdicts on published rules, and what they mean.
 var Verdicts = []struct{ Name, Meaning string }{
-	{"covered", "a rule of ours finds what it finds"},
-	{"in part", "a rule of ours finds most of it; the note says what not"},
+	{"covered", "a rule or an analytic of ours finds what it finds"},
+	{"in part", "one of ours finds most of it; the note says what not"},
 	{"not yet", "needs a memory that Sigma's correlations do not have"},
 	{"no", "needs records that vegress does not take"},
 }
@@ -61,8 +62,8 @@ func (p *Published) check(there map[string]bool) error {
 	switch {
 	case !slices.ContainsFunc(Verdicts, func(v struct{ Name, Meaning string }) bool { return v.Name == p.Verdict }):
 		return fmt.Errorf("verdict %q is not known", p.Verdict)
-	case covering != (len(p.By) > 0):
-		return fmt.Errorf("verdict %q with rules %v", p.Verdict, p.By)
+	case covering != (len(p.By) > 0 || p.Analytic != ""):
+		return fmt.Errorf("verdict %q with rules %v, analytic %q", p.Verdict, p.By, p.Analytic)
 	case p.Verdict != "covered" && p.Note == "":
 		return fmt.Errorf("verdict %q needs a note", p.Verdict)
 	}

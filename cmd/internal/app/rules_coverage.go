@@ -188,9 +188,12 @@ func publishedPage(list []coverage.Published) []byte {
 	}
 	out.WriteString("\n| # | vendor | rule | platform | verdict | covered by | note |\n|---|---|---|---|---|---|---|\n")
 	for i, p := range list {
-		by := make([]string, len(p.By))
+		by := make([]string, len(p.By), len(p.By)+1)
 		for k := range p.By {
 			by[k] = "`" + p.By[k] + "`"
+		}
+		if p.Analytic != "" {
+			by = append(by, "[`"+p.Analytic+"`](analytics.md)")
 		}
 		fmt.Fprintf(&out, "| %d | %s | %s | %s | %s | %s | %s |\n", i+1, p.Vendor, p.Title, p.Platform, p.Verdict, strings.Join(by, ", "), p.Note)
 	}
