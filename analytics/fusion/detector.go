@@ -28,6 +28,7 @@ const (
 // safe for concurrent use.
 type Detector struct {
 	opts    Options
+	courses *analytics.Courses
 	ledger  *analytics.Ledger
 	bundles *analytics.Recent[lane, *bundle]
 	sensors *analytics.Recent[string, *sensor] // by VM
@@ -59,10 +60,11 @@ var (
 	_ analytics.Flusher  = (*Detector)(nil)
 )
 
-// New makes a Detector that waits for nothing.
-func New(o Options) *Detector {
+// New makes a Detector that waits for nothing. courses are the connections that
+// detectors of the shard follow.
+func New(o Options, courses *analytics.Courses) *Detector {
 	return &Detector{
-		opts:    o,
+		opts: o, courses: courses,
 		ledger:  analytics.NewLedger(analytics.LedgerOptions{}, processFlow, sensorBlind),
 		bundles: analytics.NewRecent[lane, *bundle](maxLanes),
 		sensors: analytics.NewRecent[string, *sensor](maxSensors),
@@ -85,17 +87,22 @@ func (d *Detector) Detect(ev *event.Event, report func(*event.Finding)) {
 	if d.opts.Hold == 0 {
 		return
 	}
-	switch sideOf(ev) {
-	case guest:
+	if ev.Src.Context.VM == nil {
+		return
+	}
+	if sensed(ev) {
 		d.heard(ev)
-		d.side(ev, guest, report)
-	case hypervisor:
-		d.side(ev, hypervisor, report)
+	}
+	if s := sideOf(ev); s != noSide {
+		d.side(ev, s, report)
 	}
 }
 
 func (d *Detector) side(ev *event.Event, s side, report func(*event.Finding)) {
 	at, k := began(ev), laneOf(ev)
+	if s == hypervisor && !d.hasSensor(k.vm) {
+		return // nobody will tell the other side; a sensor's first connection is lost by that
+	}
 	b := d.bundle(k)
 	if s == hypervisor {
 		if p := b.joined(ev, at); p != nil {
@@ -103,11 +110,13 @@ func (d *Detector) side(ev *event.Event, s side, report func(*event.Finding)) {
 			d.more(p, ev, report)
 			return
 		}
-		if repeats(b, ev, at) {
+		if h := b.repeated(ev, at); h != nil {
+			h.add(d.part(ev))
 			return
 		}
 	}
 	h := &half{side: s, at: at, source: ev.Src.Port, ev: keep(ev)}
+	h.add(d.part(ev))
 	if m, ok := b.take(h, d.opts.Hold); ok {
 		d.join(b, &m, ev, report)
 		return
@@ -117,17 +126,9 @@ func (d *Detector) side(ev *event.Event, s side, report func(*event.Finding)) {
 	}
 	if len(d.waiting) >= maxWaiting {
 		d.stats.dropped.Add(1)
-		d.expire(report)
+		d.expire(false, report)
 	}
 	d.waiting = append(d.waiting, expiry{k, h})
-}
-
-// repeats says that a flow which waits tells of the same connection: a switch
-// and a firewall both do.
-func repeats(b *bundle, ev *event.Event, at time.Time) bool {
-	return ev.Src.Port != 0 && slices.ContainsFunc(b.waiting, func(h *half) bool {
-		return h.side == hypervisor && h.source == ev.Src.Port && h.at.Sub(at).Abs() < time.Minute
-	})
 }
 
 func (d *Detector) bundle(k lane) *bundle {
@@ -141,10 +142,14 @@ func (d *Detector) bundle(k lane) *bundle {
 
 // keep copies an event that may become part of a finding; nil: it may not.
 func keep(ev *event.Event) *event.Event {
-	if ev.Justification.Verdict != event.VerdictUnjustified || len(ev.Raw) > maxRaw {
+	if ev.Justification.Verdict != event.VerdictUnjustified {
 		return nil
 	}
-	c := ev.Clone()
+	c := *ev
+	if len(c.Raw) > maxRaw {
+		c.Raw, c.Fields = "", nil // the finding names it all the same
+	}
+	c = c.Clone()
 	return &c
 }
 
@@ -161,10 +166,11 @@ func (d *Detector) join(b *bundle, m *match, ev *event.Event, report func(*event
 	by := &words{*m}
 	p.key = by.key()
 	c := d.ledger.Case(p.key, report)
-	for i, one := range []*event.Event{m.flow.ev, m.guest.ev} {
-		part := partOf(one)
-		part.Connections = int64(1 - i)
-		d.ledger.Add(c, analytics.Sighting{Event: one, Severity: by.severity(), Notes: 1, By: by, Part: part}, report)
+	told := m.flow.part
+	told.Connections = 1
+	for _, one := range []analytics.Sighting{{Event: m.flow.ev, Part: told}, {Event: m.guest.ev, Part: m.guest.part}} {
+		one.Severity, one.Notes, one.By = by.severity(), 1, by
+		d.ledger.Add(c, one, report)
 	}
 }
 
@@ -173,30 +179,30 @@ func (d *Detector) more(p *pair, ev *event.Event, report func(*event.Finding)) {
 	if p.key.Analytic == "" || !d.ledger.Has(p.key) {
 		return
 	}
-	d.ledger.Add(d.ledger.Case(p.key, report), analytics.Sighting{Event: ev, Part: partOf(ev)}, report)
+	part := d.part(ev)
+	part.Connections = 0
+	d.ledger.Add(d.ledger.Case(p.key, report), analytics.Sighting{Event: ev, Part: part}, report)
 }
 
-// partOf is what the hypervisor counted. The guest's record of the same bytes
-// counts nothing.
-func partOf(ev *event.Event) analytics.Part {
-	part := analytics.Part{Known: true}
-	if ev.Traffic.Known && ev.Device.Host != nil {
-		part.BytesIn, part.BytesOut = ev.Traffic.BytesIn, ev.Traffic.BytesOut
+// part is what ev adds to what others told of its connection.
+func (d *Detector) part(ev *event.Event) analytics.Part {
+	if ev.Src.Port == 0 { // nothing tells which others those are
+		return analytics.Part{Known: true}
 	}
-	return part
+	return d.courses.Part(ev, analytics.ConnectionTo(ev, ev.Dst.IP.Unmap()))
 }
 
 // Tick gives up halves that waited for long enough.
 func (d *Detector) Tick(now time.Time, report func(*event.Finding)) {
 	d.ledger.Tick(now, report)
 	for len(d.waiting) > 0 && now.Sub(d.waiting[0].half.at) > d.opts.Hold {
-		d.expire(report)
+		d.expire(true, report)
 	}
 }
 
 // expire gives up the half that came first. A flow for which no guest record
-// came says something of the sensor.
-func (d *Detector) expire(report func(*event.Finding)) {
+// came says something of the sensor, if it waited for as long as it should.
+func (d *Detector) expire(due bool, report func(*event.Finding)) {
 	e := d.waiting[0]
 	d.waiting[0] = expiry{} // its memory goes, though the slice begins behind it
 	d.waiting = d.waiting[1:]
@@ -209,7 +215,7 @@ func (d *Detector) expire(report func(*event.Finding)) {
 		return // it was joined
 	}
 	b.waiting = slices.Delete(b.waiting, i, i+1)
-	if e.half.side == hypervisor {
+	if e.half.side == hypervisor && due {
 		d.missed(&e, report)
 	}
 }

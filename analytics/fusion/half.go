@@ -50,9 +50,22 @@ func sideOf(ev *event.Event) side {
 // half is one side of a connection that waits for the other.
 type half struct {
 	side   side
-	at     time.Time    // when the connection began, as far as the record says
-	source uint16       // port; 0: not told
-	ev     *event.Event // a copy, where it may be part of a finding; nil: it is justified
+	at     time.Time      // when the connection began, as far as the record says
+	source uint16         // port; 0: not told
+	part   analytics.Part // what is counted of it so far
+	ev     *event.Event   // a copy, where it may be part of a finding; nil: it is justified
+}
+
+// add counts what a record adds to what is known of the connection.
+func (h *half) add(p analytics.Part) {
+	h.part.Known = true
+	h.part.BytesIn = analytics.AddCount(h.part.BytesIn, p.BytesIn)
+	h.part.BytesOut = analytics.AddCount(h.part.BytesOut, p.BytesOut)
+}
+
+// sensed says that a sensor in a VM tells of a process.
+func sensed(ev *event.Event) bool {
+	return ev.Device.Host == nil && (ev.Process.Path != "" || ev.Process.Name != "")
 }
 
 // began is when the connection of ev began.
@@ -149,6 +162,20 @@ func (b *bundle) joined(ev *event.Event, at time.Time) *pair {
 	for _, p := range b.pairs {
 		if p.source != 0 && p.source == ev.Src.Port && !at.Before(p.at.Add(-time.Minute)) && ev.Time.Sub(p.last) < keepPair {
 			return p
+		}
+	}
+	return nil
+}
+
+// repeated finds the half of a host that ev tells more of: a switch and a
+// firewall both do, and the firewall again at the end.
+func (b *bundle) repeated(ev *event.Event, at time.Time) *half {
+	if ev.Src.Port == 0 {
+		return nil
+	}
+	for _, h := range b.waiting {
+		if h.side == hypervisor && h.source == ev.Src.Port && (h.at.Sub(at).Abs() < time.Minute || ev.Activity == event.NetworkClose) {
+			return h
 		}
 	}
 	return nil

@@ -38,6 +38,12 @@ const (
 	forget = 24 * time.Hour
 )
 
+// hasSensor says that a sensor in the VM told of a connection.
+func (d *Detector) hasSensor(vm string) bool {
+	_, ok := d.sensors.Get(vm)
+	return ok
+}
+
 // heard notes that the sensor of ev's VM told something.
 func (d *Detector) heard(ev *event.Event) {
 	key := ev.Src.Context.VM.Key

@@ -31,7 +31,7 @@ var (
 // of theirs says little of who meant it.
 var scripting = []string{
 	"bash", "bitsadmin", "certutil", "cmd", "cscript", "curl", "dash", "ksh", "msbuild", "mshta", "nc", "ncat", "node",
-	"osascript", "perl", "php", "powershell", "powershell_ise", "pwsh", "python", "regsvr32", "ruby", "rundll32", "sh", "socat",
+	"osascript", "perl", "php", "powershell", "powershell_ise", "pwsh", "python", "regsvr", "ruby", "rundll", "sh", "socat",
 	"wget", "wscript", "zsh",
 }
 

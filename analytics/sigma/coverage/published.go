@@ -20,7 +20,7 @@ type Published struct {
 	ID       string   `yaml:"id" json:"id"`
 	Platform string   `yaml:"platform" json:"platform"`
 	Verdict  string   `yaml:"verdict" json:"verdict"`
-	By       []string `yaml:"by" json:"by"` // names of rule files, without folder and extension
+	By       []string `yaml:"by" json:"by"`             // names of rule files, without folder and extension
 	Analytic string   `yaml:"analytic" json:"analytic"` // uid of an analytic that covers it, beside or instead of rules
 	Note     string   `yaml:"note" json:"note"`
 }

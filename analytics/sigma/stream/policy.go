@@ -140,7 +140,7 @@ const (
 )
 
 func newRule(m *sigma.Meta, of sigma.LogSource, taken map[string]bool) *rule {
-	uid := uidOf(m, of)
+	uid := UID(m, of)
 	if taken[uid] {
 		uid = hashed(uid, m.Key())
 	}
@@ -157,9 +157,9 @@ func newRule(m *sigma.Meta, of sigma.LogSource, taken map[string]bool) *rule {
 	}
 }
 
-// uidOf names a rule in findings: by its id, else its name, else a hash of its
+// UID names a rule in findings: by its id, else its name, else a hash of its
 // title and log source.
-func uidOf(m *sigma.Meta, of sigma.LogSource) string {
+func UID(m *sigma.Meta, of sigma.LogSource) string {
 	switch {
 	case m.ID != "" && len(m.ID) <= maxUID:
 		return strings.ToLower(m.ID)

@@ -61,7 +61,7 @@ func newAnalysis(p *policy, mine share, tell func(analytics.Observation)) *analy
 	a.egress = egress.New(p.egress, names.RegistrableDomain, a.evidence)
 	a.behavior = behavior.New(p.behavior, a.egress.Courses(), mine.seed, mine.of)
 	a.webuse = webuse.New(p.webuse, a.unusual)
-	a.fusion = fusion.New(p.fusion)
+	a.fusion = fusion.New(p.fusion, a.egress.Courses())
 	a.rules = stream.New(p.rules, tell)
 	a.detectors = analytics.Detectors{a.egress, a.behavior, a.webuse, a.fusion, a.rules}
 	a.api = apiuse.NewScout(p.apiuse, a.evidence)

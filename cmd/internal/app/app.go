@@ -156,6 +156,7 @@ func (a *App) background(ctx context.Context, parts *sync.WaitGroup) {
 		}
 	})
 	parts.Go(func() { a.publishInventory(ctx) })
+	parts.Go(func() { a.reportRules(ctx) })
 	parts.Go(func() {
 		if err := a.ring.Run(ctx); err != nil {
 			a.log.Error("the watch over the streams stopped", "error", err)

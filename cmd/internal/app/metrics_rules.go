@@ -20,24 +20,14 @@ const costliest = 10
 func (m metrics) rules(s scrape, found map[string]analytics.AnalyticStats) {
 	var events int64
 	var seconds float64
-	sums := map[string]stream.RuleStats{}
-	add := func(list []stream.RuleStats) {
-		for _, one := range list {
-			sum := sums[one.UID]
-			one.Hits, one.Throttled, one.Cost = one.Hits+sum.Hits, one.Throttled+sum.Throttled, one.Cost+sum.Cost
-			sums[one.UID] = one
-		}
-	}
 	for _, shard := range m.app.collector.shards {
 		st := shard.analysis.rules.Stats()
 		events, seconds = events+st.Events, seconds+st.Cost.Seconds()
 		addFindings(found, st.Findings)
-		add(st.Rules)
 	}
 	above := m.app.floor.rules.Stats()
 	addFindings(found, above.Findings)
-	add(above.Rules)
-	for _, one := range named(sums) {
+	for _, one := range named(m.app.ruleSums()) {
 		s.counter("rule_hits_total", "Hits of a rule or correlation, for those that hit or cost most.", float64(one.Hits), "rule", one.UID)
 		s.counter("rule_throttled_total", "Of them, those counted in one finding because the rule floods.", float64(one.Throttled), "rule", one.UID)
 		s.counter("rule_seconds_total", "Time that evaluating a rule took, estimated from one event in 1024.", one.Cost.Seconds(), "rule", one.UID)
@@ -46,6 +36,23 @@ func (m metrics) rules(s scrape, found map[string]analytics.AnalyticStats) {
 	s.counter("rules_seconds_total", "Time that all rules took, estimated from one event in 1024.", seconds)
 	m.loadedRules(s)
 	correlations(s, &above)
+}
+
+// ruleSums is what each rule and correlation did, over all shards, by uid.
+func (a *App) ruleSums() map[string]stream.RuleStats {
+	sums := map[string]stream.RuleStats{}
+	add := func(list []stream.RuleStats) {
+		for _, one := range list {
+			sum := sums[one.UID]
+			one.Hits, one.Throttled, one.Cost = one.Hits+sum.Hits, one.Throttled+sum.Throttled, one.Cost+sum.Cost
+			sums[one.UID] = one
+		}
+	}
+	for _, shard := range a.collector.shards {
+		add(shard.analysis.rules.Stats().Rules)
+	}
+	add(a.floor.rules.Stats().Rules)
+	return sums
 }
 
 // named picks the rules that metrics name, by their uids: a bounded number of

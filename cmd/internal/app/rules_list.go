@@ -16,8 +16,9 @@ import (
 
 func newRulesListCommand(std Streams) *cobra.Command {
 	var file string
-	var asJSON bool
+	var asJSON, stats bool
 	var filter ruleFilter
+	var server natsFlags
 	cmd := &cobra.Command{
 		Use:   "list [PATH...]",
 		Short: "List rules, all or those that are asked for",
@@ -26,12 +27,17 @@ log source, title. What is refused is not among them: "vegress rules check" says
 why. A rule of kind "part" raises nothing by itself; it only feeds a
 correlation.
 
+With --stats it also reads what the rules of the running service did since its
+start: hits, those of them that were counted in one finding because the rule
+floods, and seconds of CPU, estimated from samples.
+
 Several values of one flag are alternatives; several flags must all fit.`,
 		Example: `  vegress rules list
   vegress rules list --level high,critical --product vmware_esxi
+  vegress rules list --stats --nats nats://127.0.0.1:4222
   vegress rules list --technique T1102 --json sigma/rules/ | jq -r '.[].title'`,
 		Args: argCount(cobra.ArbitraryArgs),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := filter.check(); err != nil {
 				return usage(err)
 			}
@@ -40,17 +46,27 @@ Several values of one flag are alternatives; several flags must all fit.`,
 				return err
 			}
 			all := listedRules(set)
+			if stats {
+				server.config = file
+				use, err := server.readRuleUse(cmd.Context(), std)
+				if err != nil {
+					return err
+				}
+				use.put(all)
+			}
 			chosen := slices.DeleteFunc(slices.Clone(all), func(r listedRule) bool { return !filter.fits(&r) })
 			if asJSON {
 				return oneJSON(std.Out, chosen)
 			}
-			_, err = std.Out.Write(ruleTable(chosen, len(all)))
+			_, err = std.Out.Write(ruleTable(chosen, len(all), stats))
 			return err
 		},
 	}
 	configFlag(cmd, &file)
 	filter.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write the rules as a JSON array")
+	cmd.Flags().BoolVar(&stats, "stats", false, "show what the rules of the running service did, from NATS")
+	server.registerServer(cmd, "")
 	return cmd
 }
 
@@ -71,7 +87,20 @@ type listedRule struct {
 	File       string       `json:"file"`
 	Line       int          `json:"line"`
 
-	description string
+	// By --stats; nil: not asked for.
+	Hits      *int64   `json:"hits,omitempty"`
+	Throttled *int64   `json:"throttled,omitempty"`
+	Seconds   *float64 `json:"seconds,omitempty"`
+
+	uid, description string
+}
+
+// put writes to each rule what it did.
+func (u *ruleUse) put(rules []listedRule) {
+	for i := range rules {
+		did := u.rules[rules[i].uid]
+		rules[i].Hits, rules[i].Throttled, rules[i].Seconds = &did.Hits, &did.Throttled, &did.Seconds
+	}
 }
 
 type ruleSource struct {
@@ -99,11 +128,13 @@ func listedRules(set *stream.Set) []listedRule {
 	}
 	for _, rule := range set.Rules.Rules {
 		r := add(&rule.Meta, "rule", rule.Silent)
+		r.uid = stream.UID(&rule.Meta, rule.LogSource)
 		r.LogSources = append(r.LogSources, ruleSource{rule.LogSource.Product, rule.LogSource.Category, rule.LogSource.Service})
 		r.Known, r.Filters = isCovered(set.Table, rule), rule.Filters
 	}
 	for _, c := range set.Correlations {
 		r := add(&c.Meta, "correlation", c.Silent)
+		r.uid = stream.UID(&c.Meta, sigma.LogSource{})
 		for _, key := range c.Refers() {
 			r.take(byKey[key])
 		}
@@ -136,9 +167,14 @@ const (
 	widestSource = 40
 )
 
-func ruleTable(rules []listedRule, of int) []byte {
+func ruleTable(rules []listedRule, of int, stats bool) []byte {
 	var out bytes.Buffer
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	did := func(*listedRule) string { return "" }
+	if stats {
+		fmt.Fprint(w, "HITS\tTHROTTLED\tSECONDS\t")
+		did = func(r *listedRule) string { return fmt.Sprintf("%d\t%d\t%.3f\t", *r.Hits, *r.Throttled, *r.Seconds) }
+	}
 	fmt.Fprintln(w, "ID\tKIND\tLEVEL\tSTATUS\tATT&CK\tLOG SOURCE\tTITLE")
 	for i := range rules {
 		r := &rules[i]
@@ -146,6 +182,7 @@ func ruleTable(rules []listedRule, of int) []byte {
 		if !r.Known {
 			source += " (no events)"
 		}
+		fmt.Fprint(w, did(r))
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cut(r.ID, widestSource), r.Kind, cut(r.Level, widestSource), cut(r.Status, widestSource),
 			cut(strings.Join(r.Techniques, " "), widestSource), cut(source, widestSource), cut(r.Title, widestTitle))
 	}
