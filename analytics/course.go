@@ -1,7 +1,7 @@
 package analytics
 
 import (
-	"hash/maphash"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -15,7 +15,7 @@ import (
 type Courses struct {
 	buckets []courseBucket
 	size    int // of buckets, a power of two
-	seed    maphash.Seed
+	seed    Digest
 	lost    atomic.Int64
 
 	asked *event.Event // the latest one, its uid and the answer
@@ -24,7 +24,7 @@ type Courses struct {
 }
 
 // bucketCourses are the places that a connection may have.
-const bucketCourses = 4
+const bucketCourses = 8
 
 // courseBucket is the connections of one place; what a search needs of them
 // stands together. Key 0: free.
@@ -37,12 +37,17 @@ type courseBucket struct {
 // NewCourses follows at most bound connections, or a little more, in about 160
 // bytes each, which are taken when the first one is followed.
 func NewCourses(bound int) *Courses {
-	s := &Courses{size: 1, seed: maphash.MakeSeed()}
+	s := &Courses{size: 1, seed: Digest(rand.Uint64())}
 	for s.size*bucketCourses < bound {
 		s.size *= 2
 	}
 	return s
 }
+
+// SetSeed makes it depend on seed alone where connections are kept, and with it
+// which one gives way: a replay repeats itself. It is for the time before the
+// first event.
+func (s *Courses) SetSeed(seed uint64) { s.seed = Digest(seed) }
 
 // find gives the course of key, of which an event at that time tells: its own,
 // else an empty one. The one that was quiet for longest gives way.
@@ -129,11 +134,12 @@ func sensorOf(ev *event.Event) (s sensor) {
 	return s
 }
 
-// courseKey tells connections apart. Machines of two tenants may have the same
+// key tells connections apart. Machines of two tenants may have the same
 // address.
-type courseKey struct {
-	entity event.Entity
-	Connection
+func (s *Courses) key(ev *event.Event, c *Connection) uint64 {
+	var entity [128]byte
+	d := s.seed.Bytes(ev.AppendEntity(entity[:0])).Addr(c.Src.Addr()).Addr(c.Dst.Addr())
+	return uint64(d.Word(uint64(c.Src.Port())<<32 | uint64(c.Dst.Port())<<16 | uint64(c.Protocol)))
 }
 
 // Part is what ev adds to what is known of its connection already. Several
@@ -142,7 +148,7 @@ func (s *Courses) Part(ev *event.Event, conn Connection) Part {
 	if ev == s.asked && ev.UID == s.uid && ev.UID != "" {
 		return s.told
 	}
-	k := maphash.Comparable(s.seed, courseKey{ev.Entity(), conn})
+	k := s.key(ev, &conn)
 	c, known := s.find(k, ev.Time.Unix())
 	from := sensorOf(ev)
 	p := Part{Known: true, Connections: 1}

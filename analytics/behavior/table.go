@@ -16,6 +16,9 @@ type table struct {
 	random uint64
 }
 
+// mixB is an odd constant without pattern: the fraction of the square root of 3.
+const mixB = 0xbb67ae8584caa73b
+
 const (
 	chunkPairs = 1024
 	candidates = 8 // that are looked at for one to give up

@@ -77,7 +77,7 @@ func (d *Detector) Detect(ev *event.Event, report func(*event.Finding)) {
 		return
 	}
 	d.seen.Add(1)
-	w := words{policy: d.policy, to: to, name: program(cmp.Or(ev.Process.Path, ev.Process.Name))}
+	w := words{policy: d.policy, to: to, name: running(&ev.Process)}
 	w.notes, w.points = d.weigh(ev, &to, w.name)
 	if w.points < enough {
 		return
@@ -104,7 +104,9 @@ func (d *Detector) target(ev *event.Event) (t target, ok bool) {
 			return t, false
 		}
 		t = target{host: ev.Dst.Hostname, service: ev.Dst.Service, category: ev.Dst.Category}
-		if t.host == "" && t.service == "" {
+		// The judge took it for HTTP(S) to the internet: not the resolver, nor a
+		// database that the command line names beside.
+		if t.host == "" && t.service == "" && ev.Justification.Verdict != event.VerdictNone {
 			t.host, t.meant = onlyHost(ev.Process.CmdLine)
 			s := d.service(t.host)
 			t.service, t.category = s.name, s.category

@@ -1,6 +1,11 @@
 package webuse
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+
+	"github.com/vegress/vegress/event"
+)
 
 // program is a process by the name of its file: without folder, .exe, and the
 // version that interpreters carry ("python3.11" is "python").
@@ -9,6 +14,28 @@ func program(path string) string {
 	name = strings.TrimSuffix(name, ".exe")
 	if short := strings.TrimRight(name, "0123456789.-"); short != "" {
 		return short
+	}
+	return name
+}
+
+// running is the program that a process runs: of an interpreter what it was
+// given, where that is a developer's tool ("python3 /usr/bin/pip3 install",
+// "python3 -m pip", "node .../npm-cli.js"), and lies where such are installed.
+func running(p *event.Process) string {
+	name := program(cmp.Or(p.Path, p.Name))
+	if kindOf(name) != scripting {
+		return name
+	}
+	words := strings.Fields(p.CmdLine)
+	for i, word := range words {
+		if i == 0 || strings.HasPrefix(word, "-") { // -m goes before the name of a module
+			continue
+		}
+		given := strings.TrimSuffix(strings.TrimSuffix(program(strings.TrimSuffix(strings.TrimSuffix(word, ".js"), ".py")), "-cli"), "-")
+		if kindOf(given) == developer && !inPassing(word) {
+			return given
+		}
+		return name
 	}
 	return name
 }
@@ -44,7 +71,7 @@ func init() {
 		},
 		developer: {
 			"cargo", "code", "code helper", "codium", "devenv", "docker", "dockerd", "containerd", "gh", "git", "git-remote-https", "github desktop",
-			"githubdesktop", "glab", "go", "goland", "gradle", "idea", "intellij idea", "npm", "nuget", "pip", "pycharm", "rider", "terraform",
+			"githubdesktop", "glab", "go", "goland", "gradle", "idea", "intellij idea", "npm", "npx", "nuget", "pip", "pipx", "pycharm", "rider", "terraform",
 			"visual studio code", "webstorm", "xcode", "yarn",
 		},
 		scripting: {

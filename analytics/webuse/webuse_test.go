@@ -102,6 +102,11 @@ func TestValidation(t *testing.T) {
 		"Discord":      use(`C:\Users\jdoe\AppData\Local\Discord\app-1.0\Discord.exe`, "", explorer, "discord.com"),
 		"Telegram":     use("/Applications/Telegram.app/Contents/MacOS/Telegram", "", "/sbin/launchd", "api.telegram.org"),
 		"a product":    use(`C:\Program Files\Monitor\alert.exe`, "", `C:\Windows\System32\services.exe`, "api.telegram.org"),
+		"pip":          use("/usr/bin/python3.11", "/usr/bin/python3 /usr/bin/pip3 install x", "/bin/bash", "raw.githubusercontent.com"),
+		"python -m":    use("/usr/bin/python3.11", "python3 -m pip install x", "/bin/bash", "raw.githubusercontent.com"),
+		"npm":          use("/usr/bin/node", "node /usr/lib/node_modules/npm/bin/npm-cli.js install", "/bin/bash", "raw.githubusercontent.com"),
+		"own worker":   use("/usr/sbin/php-fpm8.2", "php-fpm: pool www", "/usr/sbin/php-fpm8.2", "api.telegram.org"),
+		"its database": unjudged(unnamed(use("/usr/bin/java", "java -jar app.jar --alerts=https://discord.com/api/webhooks/1", "/sbin/init", ""))),
 		"two hosts":    unnamed(use("/usr/bin/curl", "curl https://pastebin.com/x https://www.example.com", "/bin/bash", "")),
 		"no URL":       unnamed(use("/usr/bin/curl", "curl pastebin.com", "/bin/bash", "")),
 		"no service":   use(powershell, "", explorer, "www.example.com"),
@@ -122,6 +127,13 @@ func saying(field, value string, ev event.Event) event.Event {
 // unnamed is a connection of which only the address is known.
 func unnamed(ev event.Event) event.Event {
 	ev.Dst.Hostname, ev.Dst.Service, ev.Dst.Category = "", "", ""
+	ev.Justification.Verdict = event.VerdictUnjustified
+	return ev
+}
+
+// unjudged is one that does not leave the estate.
+func unjudged(ev event.Event) event.Event {
+	ev.Justification.Verdict = event.VerdictNone
 	return ev
 }
 

@@ -67,7 +67,7 @@ func (d *Detector) weigh(ev *event.Event, to *target, name string) (notes uint32
 	fact(d.policy.processes[name], noteListed)
 	if p.Parent != nil {
 		parent := program(cmp.Or(p.Parent.Path, p.Parent.Name))
-		fact(k != client && documents[parent], noteDocument)
+		fact(k != client && documents[parent] && parent != name, noteDocument)
 		fact(d.policy.parents[parent], noteParent)
 	}
 	passing := inPassing(p.Path)

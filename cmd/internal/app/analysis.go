@@ -59,6 +59,7 @@ type share struct {
 func newAnalysis(p *policy, mine share, tell func(analytics.Observation)) *analysis {
 	a := &analysis{names: names.New(names.Options{}), services: p.catalogue, evidence: evidence.New(p.evidence), tell: tell}
 	a.egress = egress.New(p.egress, names.RegistrableDomain, a.evidence)
+	a.egress.Courses().SetSeed(mine.seed)
 	a.behavior = behavior.New(p.behavior, a.egress.Courses(), mine.seed, mine.of)
 	a.webuse = webuse.New(p.webuse, a.unusual)
 	a.fusion = fusion.New(p.fusion, a.egress.Courses())
