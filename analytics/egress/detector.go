@@ -65,8 +65,9 @@ type Detector struct {
 	domains          *analytics.Recent[string, string] // by host
 	since            time.Time                         // of the first event
 
-	words words // of the event that is being reported
-	stats counters
+	words    words       // of the event that is being reported
+	question event.Event // the connection that a DNS query would lead to
+	stats    counters
 }
 
 // counters are written by the shard and read by Stats.

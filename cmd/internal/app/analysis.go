@@ -87,6 +87,10 @@ func (a *analysis) see(ev *event.Event, report func(*event.Finding)) {
 	a.evidence.Learn(ev)
 	a.names.Annotate(ev)
 	a.services.Annotate(ev)
+	if ev.Class == event.DNSActivity {
+		service, category := serviceAt(a.services, ev.DNS.Query)
+		a.egress.Question(ev, service, category)
+	}
 	a.egress.Detect(ev, report)
 	a.behavior.Detect(ev, report) // goes by the verdict
 	a.webuse.Detect(ev, report)   // and by the habits

@@ -67,18 +67,16 @@ func compile(c *configs.Config) (*policy, error) {
 	return &policy{
 		rules: stream.Compile(set, c.Rules), egress: judge, behavior: habits, apiuse: api, evidence: c.Evidence, hosts: c.Hosts,
 		catalogue: services, roles: c.Roles, fusion: c.Fusion, risk: c.Risk,
-		webuse: webuse.Compile(c.WebUse(), webuse.Site{Risky: egress.Risky, Service: serviceOf(services)}),
+		webuse: webuse.Compile(c.WebUse(), webuse.Site{Risky: egress.Risky, Service: func(host string) (string, string) { return serviceAt(services, host) }}),
 	}, nil
 }
 
-// serviceOf looks hosts up in the catalogue.
-func serviceOf(known *webservice.Catalogue) func(host string) (name, category string) {
-	return func(host string) (name, category string) {
-		if s := known.Host(host); s != nil {
-			return s.Name, s.Category
-		}
-		return "", ""
+// serviceAt looks a host up in the catalogue.
+func serviceAt(known *webservice.Catalogue, host string) (name, category string) {
+	if s := known.Host(host); s != nil {
+		return s.Name, s.Category
 	}
+	return "", ""
 }
 
 // unlisted finds destinations that are a category or a service which the
