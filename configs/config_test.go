@@ -156,3 +156,27 @@ func write(t *testing.T, text string) string {
 	}
 	return file
 }
+
+// TestDefaultsAsAFile: what is in force can be written down and read again, in
+// the spelling of the documentation and in that of config print.
+func TestDefaultsAsAFile(t *testing.T) {
+	defaults, err := os.ReadFile("default.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"default.yaml": string(defaults),
+		"elements": `analytics:
+  an1189: {ProcessName: [rclone, powershell.exe], DataTransferThreshold: 2MB, TimeWindow: 10m}
+  an1190: {parentprocess: [cron], RequestFrequency: 30, HostnamePattern: ["*.dead.example"]}
+  an1191: {ConnectionInterval: {min: 10s}, ProcessSignature: [unsigned]}
+`,
+	} {
+		c, err := configs.Load(write(t, text), nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if name == "elements" && (c.Behavior.AN1190.ParentProcess[0] != "cron" || c.WebUse().ProcessSignature[0] != "unsigned") {
+			t.Errorf("%+v", c.Behavior)
+		}
+	}
+}

@@ -163,9 +163,10 @@ func (s *source) check(node *yaml.Node, prefix string, known []string) (all Faul
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		name, value := node.Content[i], node.Content[i+1]
 		key := prefix + strings.ToLower(name.Value)
-		isSection := slices.ContainsFunc(known, func(k string) bool { return strings.HasPrefix(k, key+".") })
+		isKey := slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, key) })
+		isSection := slices.ContainsFunc(known, func(k string) bool { return strings.HasPrefix(strings.ToLower(k), key+".") })
 		switch {
-		case slices.Contains(known, key), name.Tag == "!!merge":
+		case isKey, name.Tag == "!!merge":
 		case !isSection:
 			all = append(all, Fault{File: s.file, Line: name.Line, Key: key, Reason: "unknown key" + meant(key, known)})
 		case value.Kind == yaml.MappingNode:
@@ -186,7 +187,7 @@ func (s *source) check(node *yaml.Node, prefix string, known []string) (all Faul
 func meant(key string, known []string) string {
 	last := key[strings.LastIndexByte(key, '.')+1:]
 	for _, k := range known {
-		if strings.HasSuffix(k, "."+last) {
+		if strings.HasSuffix(strings.ToLower(k), "."+last) {
 			return fmt.Sprintf("; did you mean %s?", k)
 		}
 	}
@@ -196,7 +197,8 @@ func meant(key string, known []string) string {
 // below are the names of the keys of a section.
 func below(section string, known []string) (all []string) {
 	for _, k := range known {
-		if rest, ok := strings.CutPrefix(k, section+"."); ok {
+		if len(k) > len(section) && strings.EqualFold(k[:len(section)+1], section+".") {
+			rest := k[len(section)+1:]
 			name, _, _ := strings.Cut(rest, ".")
 			if !slices.Contains(all, name) {
 				all = append(all, name)
