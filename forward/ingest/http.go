@@ -284,12 +284,17 @@ type limited struct {
 	left int64
 }
 
-// Read implements io.Reader.
-func (l *limited) Read(p []byte) (int, error) {
+// Read implements io.Reader. It fills p, however small the pieces are that come:
+// whoever cuts records looks anew at one that is not whole yet after each Read.
+func (l *limited) Read(p []byte) (n int, err error) {
 	if int64(len(p)) > l.left+1 {
 		p = p[:l.left+1]
 	}
-	n, err := l.in.Read(p)
+	for n < len(p) && err == nil {
+		var more int
+		more, err = l.in.Read(p[n:])
+		n += more
+	}
 	if l.left -= int64(n); l.left < 0 {
 		return n, errUnpacked
 	}
