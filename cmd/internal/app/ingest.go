@@ -59,7 +59,11 @@ func (t *telemetry) Message(m *ingest.Message) {
 		record.Text = string(m.Body)
 		t.decoding.refuse(from, record, m.Err)
 	} else {
+		n := 0
 		for text := range m.Records() {
+			if n++; n%breatheEvery == 0 {
+				t.breathe()
+			}
 			t.ledger.received.Add(1)
 			record.Text = string(text)
 			t.decoding.decode(from, record)
@@ -70,6 +74,16 @@ func (t *telemetry) Message(m *ingest.Message) {
 		from.account.claim.Release()
 		from.account.claim = nil
 	}
+}
+
+// breatheEvery is after how many records of a message a reload may come between.
+const breatheEvery = 256
+
+// breathe lets a reload come in, behind what was decoded until then.
+func (t *telemetry) breathe() {
+	t.send()
+	t.gate.RUnlock()
+	t.gate.RLock()
 }
 
 // take puts an event into the parcel of its claim.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -254,4 +255,36 @@ func TestIngestRestart(t *testing.T) {
 	if n := seen["first-0"]; n != 1 {
 		t.Errorf("what was acknowledged is stored %d times", n)
 	}
+}
+
+// TestIngestGate: a reload comes in within a message of many records.
+func TestIngestGate(t *testing.T) {
+	t.Parallel()
+	s := start(t, testConfig(t, "", nil))
+	gate, of := &s.collector.gate, s.telemetry.decoding
+	const all = 1000
+	told, entered := 0, make(chan int, 1)
+	gate.Lock()
+	take := of.take
+	of.take = func(m *machine, ev *event.Event) {
+		take(m, ev)
+		if told++; told > 1 {
+			return
+		}
+		go func() {
+			gate.Lock()
+			entered <- told
+			gate.Unlock()
+		}()
+		for gate.TryRLock() { // until the other one waits
+			gate.RUnlock()
+			runtime.Gosched()
+		}
+	}
+	gate.Unlock()
+	s.publish("vegress.ingest.json.ws01", records("gate", 0, all))
+	if n := <-entered; n == all {
+		t.Errorf("in after all %d records", n)
+	}
+	s.settled(all)
 }
