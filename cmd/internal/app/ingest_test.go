@@ -288,3 +288,22 @@ func TestIngestGate(t *testing.T) {
 	}
 	s.settled(all)
 }
+
+// TestIngestTokenStays: a reload without the way in, which is open until a
+// restart, does not take its token away.
+func TestIngestTokenStays(t *testing.T) {
+	t.Parallel()
+	const token = "first-0123456789abcdef"
+	config := testConfig(t, write(t, "c.yaml", fmt.Sprintf("ingest: {token_file: %q}\n", write(t, "token", token))), nil)
+	s := start(t, config)
+	config.Ingest.HTTP, config.Ingest.TokenFile = false, ""
+	if err := s.reload(config); err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := s.post("/ingest/json", strings.NewReader("{}")); code != http.StatusUnauthorized {
+		t.Errorf("without a token: %d", code)
+	}
+	if code, _ := s.post("/ingest/json", strings.NewReader("{}"), "Authorization", "Bearer "+token); code != http.StatusOK {
+		t.Errorf("with the token: %d", code)
+	}
+}
