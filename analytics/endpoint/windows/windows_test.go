@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -475,4 +476,19 @@ func FuzzDecode(f *testing.F) {
 			}
 		})
 	})
+}
+
+// TestLongNames: the members of an object with a long name are not given all of
+// it each.
+func TestLongNames(t *testing.T) {
+	const long, members = 100 << 10, 2000
+	text := `{"Event":{"System":{"EventID":1,"Channel":"x","` + strings.Repeat("n", long) + `":{` + strings.Repeat(`"m":1,`, members) + `"m":1}}}}`
+	fields := 0
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := windows.New().Decode(endpoint.Record{Text: text}, func(ev *event.Event) { fields = len(ev.Fields) })
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; err != nil || fields < members || n > 100*long {
+		t.Errorf("%v, %d fields, %d bytes for names of %d", err, fields, n, long)
+	}
 }
