@@ -172,8 +172,8 @@ var meanings = []struct {
 		Process: event.Process{Name: "curl.exe", Path: `\device\harddiskvolume2\windows\system32\curl.exe`, PID: 7232},
 	}},
 	{"blocked", security(
-		"5157", datum{"ProcessID", "4"}, datum{"Application", "System"}, datum{"Direction", "%%14592"}, datum{"SourceAddress", "fe80::1"},
-		datum{"SourcePort", "546"}, datum{"DestAddress", "ff02::1:2"}, datum{"DestPort", "547"}, datum{"Protocol", "17"},
+		"5157", datum{"ProcessID", "4"}, datum{"Application", "System"}, datum{"Direction", "%%14592"}, datum{"SourceAddress", "ff02::1:2"},
+		datum{"SourcePort", "547"}, datum{"DestAddress", "fe80::1"}, datum{"DestPort", "546"}, datum{"Protocol", "17"},
 	), event.Event{
 		Class: event.NetworkActivity, Activity: event.NetworkRefuse, Device: event.Device{Hostname: computer}, Direction: event.DirectionInbound, Protocol: 17,
 		Src:     event.Endpoint{IP: netip.MustParseAddr("fe80::1"), Port: 546},
