@@ -350,6 +350,27 @@ func TestNoStore(t *testing.T) {
 	}
 }
 
+// TestHeld: what a request sent is held before its record is whole, and not
+// after its answer.
+func TestHeld(t *testing.T) {
+	r := newRig(t, ample, 1<<30)
+	body, send := io.Pipe()
+	var sent sync.WaitGroup
+	sent.Go(func() {
+		if got := r.post("/ingest/json", body); got.code != 200 {
+			t.Errorf("%d %s", got.code, got.text)
+		}
+	})
+	const least, part = 64 << 10, 50 << 10
+	_, _ = io.WriteString(send, strings.Repeat("x", part))
+	eventually(t, "a part is held", func() bool { return r.http.Stats().Held >= least+part })
+	_ = send.Close()
+	sent.Wait()
+	if n := r.http.Stats().Held; n != 0 {
+		t.Errorf("%d bytes are still held", n)
+	}
+}
+
 // taker keeps messages until it is told to be done with them.
 type taker struct {
 	mu   sync.Mutex

@@ -23,13 +23,17 @@ func TestLimited(t *testing.T) {
 		{"a lying length", io.MultiReader(strings.NewReader(strings.Repeat("x", 1000)), iotest.ErrReader(io.ErrUnexpectedEOF)), 1000, io.ErrUnexpectedEOF},
 		{"too long", strings.NewReader(strings.Repeat("x", 1000)), 999, errUnpacked},
 	} {
-		l := &limited{in: iotest.OneByteReader(c.in), left: c.left}
+		held := int64(0)
+		l := &limited{in: iotest.OneByteReader(c.in), left: c.left, reserve: func(n int64) error { held += n; return nil }}
 		p := make([]byte, 600)
 		if n, err := l.Read(p); n != 600 || err != nil {
 			t.Errorf("%s: %d, %v", c.name, n, err)
 		}
 		if n, err := l.Read(p); n != 400 || !errors.Is(err, c.want) {
 			t.Errorf("%s: %d, %v, want %v", c.name, n, err, c.want)
+		}
+		if held != 1000 {
+			t.Errorf("%s: %d bytes are reserved", c.name, held)
 		}
 	}
 }
