@@ -123,7 +123,7 @@ func (d *decoding) refuse(m *machine, r endpoint.Record, reason error) {
 func (d *decoding) feed(m *machine, r *endpoint.Record) {
 	m.source.records.Add(1)
 	m.fed++
-	m.latest, m.fresh = r.Received, true
+	m.latest, m.fresh = later(m.latest, r.Received), true
 	d.current, d.received = m, r.Received
 	if m.source.joins {
 		m.rounds.take(r.Received, m.fed)

@@ -47,13 +47,14 @@ func (t *telemetry) Message(m *ingest.Message) {
 	}
 	from := t.decoding.machine(of, m.Host)
 	from.account.uid, from.account.told = m.UID, 0
+	received := t.clock.at(m.Received)
 	if of.joins {
-		from.rounds.hold(m)
+		from.rounds.hold(m, received)
 		t.decoding.holding[from] = struct{}{}
 	} else {
 		from.account.claim = forward.NewClaim(m.Done)
 	}
-	record := endpoint.Record{Host: m.Host, Received: t.clock.at(m.Received)}
+	record := endpoint.Record{Host: m.Host, Received: received}
 	if m.Err != nil {
 		t.ledger.received.Add(1)
 		record.Text = string(m.Body)
