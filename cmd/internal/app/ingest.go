@@ -33,7 +33,7 @@ type itsMessage struct {
 
 func newTelemetry(c *collector) *telemetry {
 	t := &telemetry{collector: c, parcel: newParcel(len(c.shards))}
-	t.decoding = newDecoding(&c.ledger, c.maxSkew, endpoint.TableOptions{}, t.take)
+	t.decoding = newDecoding(&c.ledger, c.maxSkew, decodersBytes, endpoint.TableOptions{}, t.take)
 	return t
 }
 
