@@ -101,7 +101,7 @@ func (e *Event) source() actor {
 		return src.Context.Host.actor()
 	case e.Device.is(src):
 		return e.Device.actor()
-	case src.IP.IsValid():
+	case ofMachine(src.IP):
 		return actor{addr: plainAddr(src.IP)}
 	case src.Hostname != "":
 		return actor{host: src.Hostname}
@@ -109,9 +109,13 @@ func (e *Event) source() actor {
 	return e.Device.actor()
 }
 
-// is says that p is the device itself.
+// is says that p is the device itself, as the address of every machine for
+// itself is.
 func (d *Device) is(p *Endpoint) bool {
-	if p.IP.IsValid() {
+	if p.IP.IsLoopback() {
+		return true
+	}
+	if ofMachine(p.IP) {
 		return p.IP == d.IP
 	}
 	return p.Hostname != "" && strings.EqualFold(p.Hostname, d.Hostname)
@@ -133,6 +137,9 @@ func (h *Host) actor() actor {
 	}
 	return actor{host: h.Name}
 }
+
+// ofMachine says that an address is that of a machine: 0.0.0.0 and :: are none.
+func ofMachine(ip netip.Addr) bool { return ip.IsValid() && !ip.Unmap().IsUnspecified() }
 
 // plainAddr is one address for all the ways to write it.
 func plainAddr(ip netip.Addr) netip.Addr { return ip.Unmap().WithZone("") }

@@ -41,6 +41,17 @@ func TestEntity(t *testing.T) {
 		{"the device by name", event.Event{
 			Class: event.NetworkActivity, Device: known, Src: event.Endpoint{Hostname: "esx01.corp.local"},
 		}, "host:esx01"},
+		{"the device to itself", event.Event{Class: event.NetworkActivity, Device: known, Src: event.Endpoint{IP: netip.MustParseAddr("127.0.0.1")}}, "host:esx01"},
+		{"a sensor to itself", event.Event{
+			Class: event.NetworkActivity, Device: sensor, Src: event.Endpoint{IP: netip.MustParseAddr("::1"), Hostname: "localhost"},
+		}, "host:web07"},
+		{"no address", event.Event{Class: event.NetworkActivity, Device: known, Src: event.Endpoint{IP: netip.IPv4Unspecified()}}, "host:esx01"},
+		{"no address but a name", event.Event{
+			Class: event.NetworkActivity, Device: known, Src: event.Endpoint{IP: netip.IPv6Unspecified(), Hostname: "WEB"},
+		}, "host:web"},
+		{"no address of its own", event.Event{
+			Class: event.ProcessActivity, Device: sensor, Src: event.Endpoint{IP: netip.IPv6Unspecified(), Hostname: "web07", Context: ofVM.Context},
+		}, "vm:vc1/5012"},
 		{"another by name", event.Event{Class: event.NetworkActivity, Device: known, Src: event.Endpoint{Hostname: "WEB"}}, "host:web"},
 		{"no source", event.Event{Class: event.NetworkActivity, Device: device}, "host:esx01.corp.local"},
 		{"login", event.Event{Class: event.Authentication, Device: device, Src: guest}, "host:esx01.corp.local"},

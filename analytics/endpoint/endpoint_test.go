@@ -3,9 +3,12 @@ package endpoint_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/vegress/vegress/analytics/endpoint"
 	"github.com/vegress/vegress/event"
@@ -59,5 +62,23 @@ func TestFlatten(t *testing.T) {
 	}
 	if last.Name() != "other" || event.Intern("a rule says this").Name() != "a rule says this" {
 		t.Errorf("the last of many names is %q", last.Name())
+	}
+}
+
+// TestLongNames: the members of an object with a long name are not given all of
+// it each.
+func TestLongNames(t *testing.T) {
+	const long, members = 100 << 10, 2000
+	object := gjson.Parse(`{"` + strings.Repeat("n", long) + `":{"in":{` + strings.Repeat(`"m":1,`, members) + `"m":1}}}`)
+	var ev event.Event
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	endpoint.Flatten(object, &ev)
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 100*long {
+		t.Errorf("%d bytes for names of %d", n, long)
+	}
+	if n := len(ev.Fields); n != members+1 || ev.Fields[0].ID.Name() != "other" {
+		t.Errorf("%d fields, the first is %q", n, ev.Fields[0].ID.Name())
 	}
 }

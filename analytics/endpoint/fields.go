@@ -13,7 +13,7 @@ import (
 // MaxFields stands in Raw only.
 const (
 	MaxFields  = 4096 // of one event
-	maxName    = 128  // bytes of a name
+	MaxName    = 128  // bytes of a name
 	maxOfPeers = 8192 // names that only records brought, over the life of the process
 )
 
@@ -28,11 +28,16 @@ func Name(name string) event.FieldID {
 	if id, known := event.Known(name); known {
 		return id
 	}
-	if len(name) > maxName || ofPeers.Add(1) > maxOfPeers {
+	if len(name) > MaxName || ofPeers.Add(1) > maxOfPeers {
 		return event.Intern("other")
 	}
 	return event.Intern(name)
 }
+
+// Prefix is what is kept of a name that others are joined to: of one that is too
+// long no more than shows that, so that no member of an object copies all of
+// it.
+func Prefix(name string) string { return name[:min(len(name), MaxName+1)] }
 
 // Flatten adds the members of an object to ev's Fields: a nested object's name
 // is joined to those of its members by a dot, and a list gives its name to
@@ -51,6 +56,7 @@ func AddValue(name string, value gjson.Result, ev *event.Event) bool {
 	if len(ev.Fields) >= MaxFields {
 		return false
 	}
+	name = Prefix(name)
 	switch {
 	case value.IsObject():
 		flatten(name+".", value, ev)

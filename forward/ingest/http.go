@@ -218,7 +218,7 @@ func (q *request) read(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return q.unreadable(err)
 	}
-	counted := &limited{in: body, left: q.options.MaxUnpacked}
+	counted := &limited{in: body, left: q.options.MaxUnpacked, reserve: q.reserve}
 	cutter := Cutter{Limit: int(q.options.MaxRecord)}
 	scanner := cutter.Scanner(counted)
 	for scanner.Scan() {
@@ -228,9 +228,7 @@ func (q *request) read(w http.ResponseWriter, r *http.Request) error {
 		if len(scanner.Bytes()) == 0 {
 			continue
 		}
-		if err := q.add(scanner.Bytes()); err != nil {
-			return err
-		}
+		q.add(scanner.Bytes())
 	}
 	if err := scanner.Err(); err != nil {
 		return q.unreadable(err)
@@ -278,18 +276,28 @@ func unpack(encoding string, body io.Reader) (io.Reader, error) {
 	return nil, refusal{code: 415, cause: "the Content-Encoding must be gzip, or none"}
 }
 
-// limited reads no more than left bytes, and says when there are more.
+// limited reads no more than left bytes, and says when there are more. It
+// reserves what it reads: a record is held before it is whole.
 type limited struct {
-	in   io.Reader
-	left int64
+	in      io.Reader
+	left    int64
+	reserve func(n int64) error
 }
 
-// Read implements io.Reader.
-func (l *limited) Read(p []byte) (int, error) {
+// Read implements io.Reader. It fills p, however small the pieces are that come:
+// whoever cuts records looks anew at one that is not whole yet after each Read.
+func (l *limited) Read(p []byte) (n int, err error) {
 	if int64(len(p)) > l.left+1 {
 		p = p[:l.left+1]
 	}
-	n, err := l.in.Read(p)
+	for n < len(p) && err == nil {
+		var more int
+		more, err = l.in.Read(p[n:])
+		n += more
+		if full := l.reserve(int64(more)); full != nil {
+			err = full
+		}
+	}
 	if l.left -= int64(n); l.left < 0 {
 		return n, errUnpacked
 	}
@@ -297,10 +305,7 @@ func (l *limited) Read(p []byte) (int, error) {
 }
 
 // add puts a record into the latest pack, or into a new one.
-func (q *request) add(record []byte) error {
-	if err := q.reserve(int64(len(record)) + 1); err != nil {
-		return err
-	}
+func (q *request) add(record []byte) {
 	n := len(q.packs)
 	if n == 0 || len(q.packs[n-1].data)+len(record) >= packBytes {
 		q.packs = append(q.packs, &pack{})
@@ -317,7 +322,6 @@ func (q *request) add(record []byte) error {
 		}
 	}
 	p.records++
-	return nil
 }
 
 // storeFailed is JetStream's code for a stream that is full.

@@ -350,6 +350,27 @@ func TestNoStore(t *testing.T) {
 	}
 }
 
+// TestHeld: what a request sent is held before its record is whole, and not
+// after its answer.
+func TestHeld(t *testing.T) {
+	r := newRig(t, ample, 1<<30)
+	body, send := io.Pipe()
+	var sent sync.WaitGroup
+	sent.Go(func() {
+		if got := r.post("/ingest/json", body); got.code != 200 {
+			t.Errorf("%d %s", got.code, got.text)
+		}
+	})
+	const least, part = 64 << 10, 50 << 10
+	_, _ = io.WriteString(send, strings.Repeat("x", part))
+	eventually(t, "a part is held", func() bool { return r.http.Stats().Held >= least+part })
+	_ = send.Close()
+	sent.Wait()
+	if n := r.http.Stats().Held; n != 0 {
+		t.Errorf("%d bytes are still held", n)
+	}
+}
+
 // taker keeps messages until it is told to be done with them.
 type taker struct {
 	mu   sync.Mutex
@@ -437,6 +458,11 @@ func TestReader(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	stop()
+	for _, m := range k.open {
+		if m.Body != nil {
+			t.Errorf("%s keeps its body", m.UID)
+		}
+	}
 	later := &taker{done: true}
 	_, stopLater := r.read(later)
 	defer stopLater()
@@ -447,6 +473,22 @@ func TestReader(t *testing.T) {
 		}
 	}
 	eventually(t, "all are acknowledged", func() bool { return len(r.stored()) == 0 })
+}
+
+// TestReaderHost: a machine's name is no longer than one can be.
+func TestReaderHost(t *testing.T) {
+	r := newRig(t, ample, 1<<30)
+	m := &nats.Msg{Subject: "vegress.ingest.json.x", Data: []byte("{}"), Header: nats.Header{"Vegress-Host": {strings.Repeat("h", 10_000)}}}
+	if _, err := r.js.PublishMsg(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	k := &taker{done: true}
+	_, stop := r.read(k)
+	defer stop()
+	eventually(t, "it is read", func() bool { n, _ := k.count(); return n == 1 })
+	if want := "json " + strings.Repeat("h", 255) + " {}"; k.text[0] != want {
+		t.Errorf("%q", k.text)
+	}
 }
 
 // TestReaderComesBack: whoever removes the consumer, or the stream, does not

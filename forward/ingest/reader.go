@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,7 +60,7 @@ type Message struct {
 	Host     string // the machine; empty: not known
 	UID      string // of the message, the same at every delivery; unique for ever
 	Received time.Time
-	Body     []byte // records, as Cutter cuts them; Done's caller may keep it
+	Body     []byte // records, as Cutter cuts them; nil when Message has returned
 	// Err says why the message could not be unpacked; Body is then what came.
 	Err error
 
@@ -221,6 +222,7 @@ func (r *Reader) deliver(msg jetstream.Msg, h Handler) {
 		m.Body = msg.Data()
 	}
 	h.Message(m)
+	m.Body = nil // m may stay for long, and what was packed is its own memory
 }
 
 func (r *Reader) take(msg jetstream.Msg, meta *jetstream.MsgMetadata) (m *Message, known bool) {
@@ -243,6 +245,7 @@ func (r *Reader) take(msg jetstream.Msg, meta *jetstream.MsgMetadata) (m *Messag
 	if name := msg.Headers().Get(headerHost); name != "" {
 		m.Host = name
 	}
+	m.Host = strings.Clone(m.Host[:min(len(m.Host), maxHost)])
 	r.open[seq] = m
 	r.bytes += m.size
 	return m, false

@@ -147,20 +147,23 @@ func (c *Cutter) object(data []byte, atEOF bool) (end, next int) {
 	return -1, 0
 }
 
-// xmlEnd is where the event that data begins with ends; 0: with its line;
-// below 0: behind data.
+// xmlEnd is where the event that data begins with ends; 0: with its line,
+// because another one begins before it ends; below 0: behind data. It looks no
+// further than that.
 func xmlEnd(data []byte) int {
-	end := bytes.Index(data, eventEnd)
-	for _, begin := range eventBegin {
-		other := bytes.Index(data, append([]byte("\n"), begin...))
-		if other >= 0 && (end < 0 || other < end) {
+	for at := 1; ; at++ {
+		next := bytes.IndexByte(data[at:], '<')
+		if next < 0 {
+			return -1
+		}
+		at += next
+		switch tag := data[at:]; {
+		case bytes.HasPrefix(tag, eventEnd):
+			return at + len(eventEnd)
+		case data[at-1] == '\n' && (bytes.HasPrefix(tag, eventBegin[0]) || bytes.HasPrefix(tag, eventBegin[1])):
 			return 0
 		}
 	}
-	if end < 0 {
-		return -1
-	}
-	return end + len(eventEnd)
 }
 
 func line(data []byte, atEOF bool) (end, next int) {

@@ -2,10 +2,12 @@ package ingest_test
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/vegress/vegress/forward/ingest"
 )
@@ -102,4 +104,27 @@ func FuzzCutter(f *testing.F) {
 			t.Fatalf("a message of it has %d records, want %d", n, len(whole))
 		}
 	})
+}
+
+// TestCutterScales: events that never end are cut in time that grows as their
+// text does.
+func TestCutterScales(t *testing.T) {
+	for _, line := range []string{"<Event \n", "<Event>\n<", "{\n\n"} {
+		spent := func(lines int) time.Duration {
+			m := &ingest.Message{Body: []byte(strings.Repeat(line, lines))}
+			best := time.Duration(math.MaxInt64)
+			for range 5 {
+				began := time.Now()
+				for range m.Records() {
+				}
+				best = min(best, time.Since(began))
+			}
+			return best
+		}
+		const few, times = 2000, 16
+		short, long := spent(few), spent(few*times)
+		if long > 6*times*short {
+			t.Errorf("%q: %d lines take %s, and %d times as many %s", line, few, short, times, long)
+		}
+	}
 }

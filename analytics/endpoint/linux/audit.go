@@ -60,6 +60,9 @@ type AuditStats struct {
 // give their node's name.
 func NewAudit() *Audit { return &Audit{} }
 
+// Held is how many bytes of records wait for the rest of their event.
+func (a *Audit) Held() int { return a.bytes }
+
 // Stats says how it goes.
 func (a *Audit) Stats() AuditStats { return a.stats }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -102,5 +103,20 @@ func TestFrame(t *testing.T) {
 	})
 	if err != nil || events != rows || size > 2*len(text)+1000*rows {
 		t.Errorf("%d events, %d bytes of %d, %v", events, size, len(text), err)
+	}
+}
+
+// TestLongNames: the members of an object with a long name are not given all of
+// it each.
+func TestLongNames(t *testing.T) {
+	const long, members = 100 << 10, 2000
+	text := `{"event_type":9,"event":{"exec":{"` + strings.Repeat("n", long) + `":{` + strings.Repeat(`"m":1,`, members) + `"m":1}}}}`
+	fields := 0
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := macos.NewEslogger().Decode(endpoint.Record{Text: text}, func(ev *event.Event) { fields = len(ev.Fields) })
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; err != nil || fields < members || n > 100*long {
+		t.Errorf("%v, %d fields, %d bytes for names of %d", err, fields, n, long)
 	}
 }

@@ -308,7 +308,7 @@ func (s *Security) flatten(prefix string, object gjson.Result) {
 		case key.Str == "stat" && value.IsObject():
 			return true
 		case value.IsObject():
-			s.flatten(name+".", value)
+			s.flatten(endpoint.Prefix(name)+".", value)
 			return len(s.ev.Fields) < endpoint.MaxFields
 		default:
 			return endpoint.AddValue(name, value, &s.ev)

@@ -6,13 +6,13 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/vegress/vegress/analytics/endpoint"
 	"github.com/vegress/vegress/event"
 )
 
 // Bounds of what one record may make grow. What is beyond is in Raw only.
 const (
 	maxFields = 1024 // fields of an event
-	maxName   = 256  // bytes of a field's name
 	maxCached = 4096 // names that a decoder knows the ids of
 )
 
@@ -38,18 +38,18 @@ func newFlattener(alias map[string]string) flattener {
 
 // id is that of a name; it knows the spellings.
 func (f *flattener) id(name []byte) event.FieldID {
+	if len(name) > endpoint.MaxName {
+		return fieldOther
+	}
 	if id, ok := f.ids[string(name)]; ok {
 		return id
-	}
-	if len(name) > maxName {
-		return fieldOther
 	}
 	spelled := string(name)
 	known := spelled
 	if a, ok := f.alias[known]; ok {
 		known = a
 	}
-	id := event.Intern(known)
+	id := endpoint.Name(known)
 	if len(f.ids) < maxCached {
 		f.ids[spelled] = id
 	}

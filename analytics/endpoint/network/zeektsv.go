@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vegress/vegress/analytics/endpoint"
 	"github.com/vegress/vegress/event"
 )
 
@@ -110,7 +111,7 @@ func short(value, otherwise string) string {
 }
 
 func splitColumns(line, separator string) []string {
-	return strings.SplitN(strings.Clone(line[:min(len(line), maxColumns*maxName)]), separator, maxColumns)
+	return strings.SplitN(strings.Clone(line[:min(len(line), maxColumns*endpoint.MaxName)]), separator, maxColumns)
 }
 
 func newLayout(f *flattener, log string, names, types []string) *layout {

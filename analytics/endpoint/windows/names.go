@@ -7,12 +7,14 @@ import (
 	"github.com/vegress/vegress/event"
 )
 
-// Bounds of the names that a Decoder remembers; others are looked up each
-// time.
+// Bounds of the names that a Decoder remembers, others are looked up each time,
+// and of the bytes of a path that is looked at.
 const (
-	maxCached      = 4096
-	maxCachedBytes = 256
+	maxCached = 4096
+	maxPath   = 2 * endpoint.MaxName
 )
+
+var fieldOther = event.Intern("other") // of a path that is too long
 
 // nameCache knows the field of a value's path in a record.
 type nameCache map[string]cachedName
@@ -23,6 +25,9 @@ type cachedName struct {
 }
 
 func (c nameCache) id(path string) (id event.FieldID, keep bool) {
+	if len(path) > maxPath {
+		return fieldOther, true
+	}
 	if known, ok := c[path]; ok {
 		return known.id, known.keep
 	}
@@ -31,7 +36,7 @@ func (c nameCache) id(path string) (id event.FieldID, keep bool) {
 	if known.keep {
 		known.id = endpoint.Name(name)
 	}
-	if len(c) < maxCached && len(path) <= maxCachedBytes {
+	if len(c) < maxCached {
 		c[strings.Clone(path)] = known
 	}
 	return known.id, known.keep

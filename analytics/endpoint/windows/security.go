@@ -80,6 +80,9 @@ func (d *Decoder) connection(activity event.Activity) {
 	}
 	ev.Src = event.Endpoint{IP: address(d.values[slotSourceAddress]), Port: port(d.values[slotSourcePort])}
 	ev.Dst = event.Endpoint{IP: address(d.values[slotDestAddress]), Port: port(d.values[slotDestPort])}
+	if ev.Direction == event.DirectionInbound { // the record's source is this machine's end, whoever began
+		ev.Src, ev.Dst = ev.Dst, ev.Src
+	}
 	ev.Process = process(d.text(slotApplication))
 	ev.Process.PID = number(d.first(slotProcessIDFilter, slotProcessID))
 	d.local()

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -171,8 +172,8 @@ var meanings = []struct {
 		Process: event.Process{Name: "curl.exe", Path: `\device\harddiskvolume2\windows\system32\curl.exe`, PID: 7232},
 	}},
 	{"blocked", security(
-		"5157", datum{"ProcessID", "4"}, datum{"Application", "System"}, datum{"Direction", "%%14592"}, datum{"SourceAddress", "fe80::1"},
-		datum{"SourcePort", "546"}, datum{"DestAddress", "ff02::1:2"}, datum{"DestPort", "547"}, datum{"Protocol", "17"},
+		"5157", datum{"ProcessID", "4"}, datum{"Application", "System"}, datum{"Direction", "%%14592"}, datum{"SourceAddress", "ff02::1:2"},
+		datum{"SourcePort", "547"}, datum{"DestAddress", "fe80::1"}, datum{"DestPort", "546"}, datum{"Protocol", "17"},
 	), event.Event{
 		Class: event.NetworkActivity, Activity: event.NetworkRefuse, Device: event.Device{Hostname: computer}, Direction: event.DirectionInbound, Protocol: 17,
 		Src:     event.Endpoint{IP: netip.MustParseAddr("fe80::1"), Port: 546},
@@ -475,4 +476,19 @@ func FuzzDecode(f *testing.F) {
 			}
 		})
 	})
+}
+
+// TestLongNames: the members of an object with a long name are not given all of
+// it each.
+func TestLongNames(t *testing.T) {
+	const long, members = 100 << 10, 2000
+	text := `{"Event":{"System":{"EventID":1,"Channel":"x","` + strings.Repeat("n", long) + `":{` + strings.Repeat(`"m":1,`, members) + `"m":1}}}}`
+	fields := 0
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := windows.New().Decode(endpoint.Record{Text: text}, func(ev *event.Event) { fields = len(ev.Fields) })
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; err != nil || fields < members || n > 100*long {
+		t.Errorf("%v, %d fields, %d bytes for names of %d", err, fields, n, long)
+	}
 }

@@ -172,7 +172,7 @@ func (a *App) background(ctx context.Context, parts *sync.WaitGroup) {
 	if a.admin == nil {
 		return
 	}
-	web := &http.Server{Handler: a.handler(), ReadHeaderTimeout: 10 * time.Second}
+	web := newWeb(a.handler())
 	parts.Go(func() {
 		if err := web.Serve(a.admin); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			a.log.Error("the HTTP listener stopped", "error", err)
@@ -182,6 +182,14 @@ func (a *App) background(ctx context.Context, parts *sync.WaitGroup) {
 		<-ctx.Done()
 		_ = web.Close()
 	})
+}
+
+// newWeb makes the server of listen.http. Whoever is slow loses the connection.
+func newWeb(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+		WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+	}
 }
 
 // listeners are the bound syslog sockets, as the configuration writes them.

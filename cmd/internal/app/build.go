@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"github.com/vegress/vegress/configs"
 	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/forward"
@@ -24,6 +26,8 @@ const (
 	// startTimeout bounds the start of the store and its streams.
 	startTimeout = 30 * time.Second
 	maxShards    = 8
+	// maxWeb bounds the connections to listen.http at a time. Others wait.
+	maxWeb = 512
 	// snapshotName is the inventory's file in the data folder.
 	snapshotName = "inventory.json.gz"
 )
@@ -183,9 +187,11 @@ func (a *App) openListeners(context.Context) error {
 	if a.config.Listen.HTTP == "" {
 		return nil
 	}
-	if a.admin, err = net.Listen("tcp", a.config.Listen.HTTP); err != nil {
+	web, err := net.Listen("tcp", a.config.Listen.HTTP)
+	if err != nil {
 		return fmt.Errorf("listen.http: %w (name a free address, or \"\" for none)", err)
 	}
+	a.admin = netutil.LimitListener(web, maxWeb)
 	a.onStop("http socket", func(context.Context) error { return closeOnce(a.admin) })
 	return nil
 }

@@ -18,13 +18,19 @@ type carried struct {
 	live     bool // messages are received now, and not read from a file
 }
 
-// carriedBytes bounds what a session remembers of processes.
-const carriedBytes = 8 << 20
+// Bounds of what a session remembers, in bytes: one of a single sender in its
+// decoders, and each of processes, which are no more than half as much as its
+// decoders may have.
+const (
+	sessionBytes = 2 << 20
+	carriedBytes = 8 << 20
+)
 
 // newCarried makes one whose events go to place, which keeps nothing of them.
-func newCarried(l *ledger, maxSkew time.Duration, place func(*event.Event)) *carried {
+// maxBytes bounds its decoders.
+func newCarried(l *ledger, maxSkew time.Duration, maxBytes int64, place func(*event.Event)) *carried {
 	c := &carried{live: maxSkew > 0}
-	c.decoding = newDecoding(l, maxSkew, endpoint.TableOptions{MaxBytes: carriedBytes}, func(_ *machine, ev *event.Event) {
+	c.decoding = newDecoding(l, maxSkew, maxBytes, endpoint.TableOptions{MaxBytes: min(carriedBytes, maxBytes/2)}, func(_ *machine, ev *event.Event) {
 		c.dress(ev)
 		place(ev)
 	})
@@ -37,8 +43,9 @@ func (c *carried) decode(of *origin, record string, m *syslog.Message) {
 	if host == "" && m.Peer.IsValid() {
 		host = m.Peer.Addr().Unmap().String()
 	}
+	from := c.decoding.machine(of, host) // what others held is told here, and is not of this message
 	c.message, c.record = m, record
-	c.decoding.decode(c.decoding.machine(of, host), endpoint.Record{Text: record, Host: host, Received: m.Received})
+	c.decoding.decode(from, endpoint.Record{Text: record, Host: host, Received: m.Received})
 	c.message = nil
 }
 

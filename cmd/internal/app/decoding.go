@@ -24,6 +24,8 @@ type decoding struct {
 	// through which all that a machine tells comes in its order.
 	processes *endpoint.Table
 
+	maxBytes int64 // of memory that machines take, by estimate
+	bytes    int64
 	machines map[machineKey]*machine
 	order    list.List             // of machines, the one that was used last in front
 	holding  map[*machine]struct{} // those with rounds that are open
@@ -48,6 +50,7 @@ type machine struct {
 	decoder endpoint.Decoder
 	place   *list.Element
 
+	bytes     int64     // of memory, by estimate
 	fed, told int64     // records that it was given, and those that its events are made of
 	latest    time.Time // receipt of the latest record
 	fresh     bool      // it came since the last beat
@@ -60,13 +63,18 @@ const (
 	// maxMachines bounds the decoders. The one that was not used for longest
 	// goes first, after it has told all that it holds.
 	maxMachines = 8192
+	// decodersBytes bounds the memory of decoders for all senders together, and
+	// perDecoder is what each takes besides the records that it keeps: the
+	// latest, and those that wait for others. All by estimate.
+	decodersBytes = 64 << 20
+	perDecoder    = 4 << 10
 	// holdFor is how long records wait for others that belong to them.
 	holdFor = 2 * time.Second
 )
 
-func newDecoding(l *ledger, maxSkew time.Duration, known endpoint.TableOptions, take func(*machine, *event.Event)) *decoding {
+func newDecoding(l *ledger, maxSkew time.Duration, maxBytes int64, known endpoint.TableOptions, take func(*machine, *event.Event)) *decoding {
 	d := &decoding{
-		ledger: l, maxSkew: maxSkew, take: take, processes: endpoint.NewTable(known),
+		ledger: l, maxSkew: maxSkew, maxBytes: maxBytes, take: take, processes: endpoint.NewTable(known),
 		machines: map[machineKey]*machine{}, holding: map[*machine]struct{}{},
 	}
 	d.tell = d.told
@@ -79,17 +87,19 @@ func (d *decoding) machine(of *origin, host string) *machine {
 }
 
 func (d *decoding) find(key machineKey) *machine {
-	if m := d.machines[key]; m != nil {
+	m := d.machines[key]
+	if m != nil {
 		d.order.MoveToFront(m.place)
-		return m
+	} else {
+		m = &machine{machineKey: key, decoder: key.source.open(key.log)}
+		m.place = d.order.PushFront(m)
+		d.machines[key] = m
+		d.weigh(m, perDecoder)
 	}
-	if len(d.machines) >= maxMachines {
+	for n := len(d.machines); n > 1 && (n > maxMachines || d.bytes > d.maxBytes); n-- {
 		d.forget(d.order.Back().Value.(*machine))
 		d.evicted.Add(1)
 	}
-	m := &machine{machineKey: key, decoder: key.source.open(key.log)}
-	m.place = d.order.PushFront(m)
-	d.machines[key] = m
 	d.open.Store(int64(len(d.machines)))
 	return m
 }
@@ -99,6 +109,12 @@ func (d *decoding) forget(m *machine) {
 	d.order.Remove(m.place)
 	delete(d.machines, m.machineKey)
 	delete(d.holding, m)
+	d.weigh(m, 0)
+}
+
+func (d *decoding) weigh(m *machine, bytes int) {
+	d.bytes += int64(bytes) - m.bytes
+	m.bytes = int64(bytes)
 }
 
 // decode takes one record. What is no event of its source is a Base Event that
@@ -123,8 +139,13 @@ func (d *decoding) refuse(m *machine, r endpoint.Record, reason error) {
 func (d *decoding) feed(m *machine, r *endpoint.Record) {
 	m.source.records.Add(1)
 	m.fed++
-	m.latest, m.fresh = r.Received, true
+	m.latest, m.fresh = later(m.latest, r.Received), true
 	d.current, d.received = m, r.Received
+	held := 0
+	if h, holds := m.decoder.(interface{ Held() int }); holds {
+		held = h.Held()
+	}
+	d.weigh(m, perDecoder+len(r.Text)+held)
 	if m.source.joins {
 		m.rounds.take(r.Received, m.fed)
 		d.holding[m] = struct{}{}

@@ -33,7 +33,7 @@ type itsMessage struct {
 
 func newTelemetry(c *collector) *telemetry {
 	t := &telemetry{collector: c, parcel: newParcel(len(c.shards))}
-	t.decoding = newDecoding(&c.ledger, c.maxSkew, endpoint.TableOptions{}, t.take)
+	t.decoding = newDecoding(&c.ledger, c.maxSkew, decodersBytes, endpoint.TableOptions{}, t.take)
 	return t
 }
 
@@ -47,19 +47,24 @@ func (t *telemetry) Message(m *ingest.Message) {
 	}
 	from := t.decoding.machine(of, m.Host)
 	from.account.uid, from.account.told = m.UID, 0
+	received := t.clock.at(m.Received)
 	if of.joins {
-		from.rounds.hold(m)
+		from.rounds.hold(m, received)
 		t.decoding.holding[from] = struct{}{}
 	} else {
 		from.account.claim = forward.NewClaim(m.Done)
 	}
-	record := endpoint.Record{Host: m.Host, Received: t.clock.at(m.Received)}
+	record := endpoint.Record{Host: m.Host, Received: received}
 	if m.Err != nil {
 		t.ledger.received.Add(1)
 		record.Text = string(m.Body)
 		t.decoding.refuse(from, record, m.Err)
 	} else {
+		n := 0
 		for text := range m.Records() {
+			if n++; n%breatheEvery == 0 {
+				t.breathe()
+			}
 			t.ledger.received.Add(1)
 			record.Text = string(text)
 			t.decoding.decode(from, record)
@@ -70,6 +75,16 @@ func (t *telemetry) Message(m *ingest.Message) {
 		from.account.claim.Release()
 		from.account.claim = nil
 	}
+}
+
+// breatheEvery is after how many records of a message a reload may come between.
+const breatheEvery = 256
+
+// breathe lets a reload come in, behind what was decoded until then.
+func (t *telemetry) breathe() {
+	t.send()
+	t.gate.RUnlock()
+	t.gate.RLock()
 }
 
 // take puts an event into the parcel of its claim.

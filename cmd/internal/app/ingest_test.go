@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -253,5 +254,56 @@ func TestIngestRestart(t *testing.T) {
 	}
 	if n := seen["first-0"]; n != 1 {
 		t.Errorf("what was acknowledged is stored %d times", n)
+	}
+}
+
+// TestIngestGate: a reload comes in within a message of many records.
+func TestIngestGate(t *testing.T) {
+	t.Parallel()
+	s := start(t, testConfig(t, "", nil))
+	gate, of := &s.collector.gate, s.telemetry.decoding
+	const all = 1000
+	told, entered := 0, make(chan int, 1)
+	gate.Lock()
+	take := of.take
+	of.take = func(m *machine, ev *event.Event) {
+		take(m, ev)
+		if told++; told > 1 {
+			return
+		}
+		go func() {
+			gate.Lock()
+			entered <- told
+			gate.Unlock()
+		}()
+		for gate.TryRLock() { // until the other one waits
+			gate.RUnlock()
+			runtime.Gosched()
+		}
+	}
+	gate.Unlock()
+	s.publish("vegress.ingest.json.ws01", records("gate", 0, all))
+	if n := <-entered; n == all {
+		t.Errorf("in after all %d records", n)
+	}
+	s.settled(all)
+}
+
+// TestIngestTokenStays: a reload without the way in, which is open until a
+// restart, does not take its token away.
+func TestIngestTokenStays(t *testing.T) {
+	t.Parallel()
+	const token = "first-0123456789abcdef"
+	config := testConfig(t, write(t, "c.yaml", fmt.Sprintf("ingest: {token_file: %q}\n", write(t, "token", token))), nil)
+	s := start(t, config)
+	config.Ingest.HTTP, config.Ingest.TokenFile = false, ""
+	if err := s.reload(config); err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := s.post("/ingest/json", strings.NewReader("{}")); code != http.StatusUnauthorized {
+		t.Errorf("without a token: %d", code)
+	}
+	if code, _ := s.post("/ingest/json", strings.NewReader("{}"), "Authorization", "Bearer "+token); code != http.StatusOK {
+		t.Errorf("with the token: %d", code)
 	}
 }

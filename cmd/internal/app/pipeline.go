@@ -62,10 +62,10 @@ const udpPieces = 16 << 20
 
 // Open starts the way of one connection, or of one UDP socket.
 func (c *collector) Open(src server.Source) server.Session {
-	s := &collecting{collector: c}
+	s := &collecting{collector: c, carriedBytes: sessionBytes}
 	s.pieces.Wait = c.pieceWait
 	if src.Transport == "udp" {
-		s.pieces.MaxBytes = udpPieces
+		s.pieces.MaxBytes, s.carriedBytes = udpPieces, decodersBytes
 	}
 	s.decode = s.decodeMessage
 	return s
@@ -80,7 +80,8 @@ type collecting struct {
 	parcel *parcel
 	decode func(*syslog.Message)
 
-	carried *carried // records of endpoints; nil: none came yet
+	carried      *carried // records of endpoints; nil: none came yet
+	carriedBytes int64    // bounds its decoders
 }
 
 // Lines takes a batch from its records to the shards' queues.
@@ -156,7 +157,7 @@ func (c *collecting) decodeMessage(m *syslog.Message) {
 // carry takes a message that carries a record of an endpoint.
 func (c *collecting) carry(of *origin, record string, m *syslog.Message) {
 	if c.carried == nil {
-		c.carried = newCarried(&c.ledger, c.maxSkew, func(ev *event.Event) {
+		c.carried = newCarried(&c.ledger, c.maxSkew, c.carriedBytes, func(ev *event.Event) {
 			c.parcel.next().Take(ev)
 			c.place()
 		})

@@ -65,7 +65,9 @@ func (a *App) reload(c configs.Config) error {
 	if err := a.inventory.SetRoles(p.roles); err != nil {
 		return err
 	}
-	if a.sending != nil {
+	// Without ingest.http a token may be missing where it is still needed: the
+	// way in stays open until a restart.
+	if a.sending != nil && c.Ingest.HTTP {
 		a.sending.Use(access)
 	}
 	for _, s := range a.collector.shards {

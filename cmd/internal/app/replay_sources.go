@@ -32,12 +32,12 @@ const maxReplayed = 16 << 20
 func (r *replayer) openSource(name string) {
 	r.sources = newSources()
 	r.named, r.auto, r.capture = r.sources.named(name), name == sourceAuto, name == sourcePcap
-	r.carried = newCarried(&r.ledger, 0, func(ev *event.Event) {
+	r.carried = newCarried(&r.ledger, 0, decodersBytes, func(ev *event.Event) {
 		own := new(event.Event)
 		own.Take(ev)
 		r.wait(own)
 	})
-	r.decoding = newDecoding(&r.ledger, 0, endpoint.TableOptions{}, func(_ *machine, ev *event.Event) { r.own(ev) })
+	r.decoding = newDecoding(&r.ledger, 0, decodersBytes, endpoint.TableOptions{}, func(_ *machine, ev *event.Event) { r.own(ev) })
 	if name == sourceIPFIX {
 		r.flows = ipfix.New(ipfix.Options{Replay: true})
 	}

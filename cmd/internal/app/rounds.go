@@ -29,21 +29,30 @@ type round struct {
 	lost     bool
 }
 
-// take notes a record that the decoder gets, the n-th.
+// take notes a record that the decoder gets, the n-th. What is delivered again
+// was received before others: a round's time does not go back.
 func (rs *rounds) take(received time.Time, n int64) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	r := rs.newest()
-	r.last, r.fed = received, n
+	r.last, r.fed = later(r.last, received), n
 }
 
-// hold keeps a message until nothing of its records is under way any more.
-func (rs *rounds) hold(m *ingest.Message) {
+// hold keeps a message, received at that time of the events, until nothing of
+// its records is under way any more.
+func (rs *rounds) hold(m *ingest.Message, received time.Time) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	r := rs.newest()
-	r.last = m.Received
+	r.last = later(r.last, received)
 	r.messages = append(r.messages, m)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // account is the claim for events that are told now.
