@@ -133,6 +133,8 @@ type Sighting struct {
 	Earlier []*event.Event
 	More    int64
 	Until   time.Time
+	// Retell: By is asked for the words again, though Notes has no news.
+	Retell bool
 }
 
 // first is the event that opens a finding.
@@ -281,7 +283,7 @@ func (l *Ledger) Add(c *Case, s Sighting, report func(*event.Finding)) {
 		c.finding.Severity = s.Severity
 	}
 	l.touch(c)
-	if opening || news != 0 {
+	if opening || news != 0 || s.Retell {
 		s.By.Describe(&c.finding, s.Event, c.notes, news)
 		c.finding.Title = cut(c.finding.Title, maxTitle)
 	}

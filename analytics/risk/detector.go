@@ -1,6 +1,7 @@
 package risk
 
 import (
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -88,11 +89,20 @@ func (d *Detector) note(n *Note, report func(*event.Finding)) {
 	case d.opts.Threshold == 0 || kinds < 2 || total < float64(d.opts.Threshold):
 		return
 	default:
+		d.makeRoom()
 		d.open[n.entity], news = s, true
 	}
 	if news {
 		d.tell(key, s, n, report)
 	}
+}
+
+// makeRoom forgets incidents that the ledger gave up.
+func (d *Detector) makeRoom() {
+	if len(d.open) < 2*maxEntities {
+		return
+	}
+	maps.DeleteFunc(d.open, func(entity string, _ *sum) bool { return !d.ledger.Has(keyOf(entity)) })
 }
 
 // of finds what is known of an entity, or begins to.
@@ -110,10 +120,13 @@ func (d *Detector) of(entity string) *sum {
 
 // tell opens the incident of s, or adds to it what n says.
 func (d *Detector) tell(key analytics.Key, s *sum, n *Note, report func(*event.Finding)) {
-	by := &words{sum: s, at: n.at, half: d.opts.HalfLife}
+	by, more := &words{sum: s, at: n.at, half: d.opts.HalfLife}, int64(0)
+	if !d.ledger.Has(key) {
+		more = int64(len(s.parts) - 1)
+	}
 	d.ledger.Add(d.ledger.Case(key, report), analytics.Sighting{
 		Event:    &event.Event{UID: n.uid + "@" + n.revision, Time: n.at, Device: n.device, Src: n.src},
-		Severity: by.severity(d.opts.Threshold), Notes: s.notes(), By: by, Absent: true,
+		Severity: by.severity(d.opts.Threshold), By: by, Absent: true, Retell: true, More: more,
 	}, report)
 }
 
@@ -155,7 +168,9 @@ func (d *Detector) Restore(open []event.Finding) {
 	}
 	for i := range open {
 		if f := &open[i]; f.Analytic.UID == Analytic && d.ledger.Has(keyOf(f.Entity)) {
-			d.open[f.Entity] = d.of(f.Entity)
+			s := d.of(f.Entity)
+			s.recall(f, d.opts.HalfLife)
+			d.open[f.Entity] = s
 		}
 	}
 }

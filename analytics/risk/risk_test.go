@@ -222,3 +222,48 @@ func BenchmarkObserve(b *testing.B) {
 		d.Observe(notes[i&4095], func(*event.Finding) {})
 	}
 }
+
+// TestOneConnection: the host, the sensor and rules tell of one connection:
+// that is one kind, however many tell.
+func TestOneConnection(t *testing.T) {
+	e := newEstate(options)
+	rule := found("r", "a-rule", 3, 95, event.SeverityCritical)
+	rule.Analytic.Rule, rule.Analytic.Attacks = true, []event.Attack{{TechniqueUID: "T1102.001"}}
+	e.tell(found("a", "egress.unjustified", 0, 75, event.SeverityHigh), found("b", "endpoint.windows", 1, 80, event.SeverityHigh),
+		found("c", "fusion.process_flow", 2, 75, event.SeverityHigh), rule)
+	if len(e.reported) != 0 {
+		t.Fatalf("%s", e.last(t).Title)
+	}
+	e.tell(found("d", "behavior.beacon", 4, 75, event.SeverityHigh), found("e", "behavior.hours", 5, 50, event.SeverityMedium))
+	if f := e.last(t); len(f.Related) < 5 || f.Count < 5 {
+		t.Errorf("%s: %v, %d", f.Title, f.Related, f.Count)
+	}
+}
+
+// TestNamesTheNewest: an incident goes on to name what comes.
+func TestNamesTheNewest(t *testing.T) {
+	e := newEstate(options)
+	for i := range 40 {
+		e.tell(found(fmt.Sprint("u", i), fmt.Sprint("analytic ", i), i, 50+i, event.SeverityMedium))
+	}
+	e.Flush(e.report)
+	if f := e.last(t); !slices.Contains(f.Related, "u39") || !strings.Contains(f.Title, "40 findings") {
+		t.Errorf("%s: %v", f.Title, f.Related)
+	}
+}
+
+// TestRestartAfterItsParts: an incident whose findings are closed goes on.
+func TestRestartAfterItsParts(t *testing.T) {
+	e := newEstate(options)
+	e.tell(found("a", "one", 0, 75, event.SeverityHigh), found("b", "two", 1, 75, event.SeverityHigh))
+	again := newEstate(options)
+	again.Restore([]event.Finding{*e.last(t)})
+	again.Tick(start.Add(2*time.Hour), again.report)
+	if len(again.reported) != 0 {
+		t.Fatalf("closed: %q", again.last(t).Explanation)
+	}
+	again.tell(found("c", "three", 130, 50, event.SeverityMedium))
+	if f := again.last(t); f.UID != e.last(t).UID || !strings.Contains(strings.Join(f.Explanation, "\n"), "before a restart") {
+		t.Errorf("%s: %q", f.UID, f.Explanation)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vegress/vegress/event"
@@ -25,6 +26,7 @@ type Note struct {
 // part is one finding, as a part of a sum.
 type part struct {
 	uid, analytic, title string
+	kind                 string // what else tells of the same thing
 	severity             event.Severity
 	risk                 int // 0 to 100
 	first, last          time.Time
@@ -39,18 +41,38 @@ func NoteOf(f *event.Finding) *Note {
 	}
 	return &Note{
 		part: part{
-			uid: f.UID, analytic: f.Analytic.UID, title: f.Title, severity: f.Severity,
+			uid: f.UID, analytic: f.Analytic.UID, kind: kindOf(f), title: f.Title, severity: f.Severity,
 			risk: min(max(f.Risk, 0), 100), first: f.FirstSeen, last: f.LastSeen, attacks: f.Analytic.Attacks,
 		},
 		revision: f.Revision, at: f.Time, entity: f.Entity, device: f.Device, src: f.Src,
 	}
 }
 
+// Kinds of findings that several analytics are about.
+const (
+	kindConnection = "a connection to a web service"
+	kindHabit      = "habits"
+)
+
+// kindOf is what f is about, apart from who says so: the host, the sensor and
+// the rules for web services all tell of one connection.
+func kindOf(f *event.Finding) string {
+	uid := f.Analytic.UID
+	switch {
+	case uid == "egress.unjustified", uid == "fusion.process_flow", strings.HasPrefix(uid, "endpoint."):
+		return kindConnection
+	case strings.HasPrefix(uid, "behavior."):
+		return kindHabit
+	case f.Analytic.Rule && slices.ContainsFunc(f.Analytic.Attacks, func(a event.Attack) bool { return strings.HasPrefix(a.TechniqueUID, "T1102") }):
+		return kindConnection
+	}
+	return uid
+}
+
 // sum is the findings of one entity, at most maxParts, in the order in which
 // they came.
 type sum struct {
 	parts []part
-	news  int // how often there was something to tell
 	gone  int // parts that made room for others
 }
 
@@ -59,9 +81,7 @@ type sum struct {
 func (s *sum) take(n *Note) (news bool) {
 	i := slices.IndexFunc(s.parts, func(p part) bool { return p.uid == n.uid })
 	if i >= 0 {
-		if news = n.severity > s.parts[i].severity; news {
-			s.news++
-		}
+		news = n.severity > s.parts[i].severity
 		s.parts[i] = n.part
 		return news
 	}
@@ -69,7 +89,6 @@ func (s *sum) take(n *Note) (news bool) {
 		s.drop(n.at)
 	}
 	s.parts = append(s.parts, n.part)
-	s.news++
 	return true
 }
 
@@ -94,12 +113,12 @@ func (p *part) weight(now time.Time, half time.Duration) float64 {
 	return float64(p.risk) * math.Exp2(-float64(age)/float64(half))
 }
 
-// weigh adds up, and says of how many analytics the parts are.
+// weigh adds up, and says of how many kinds the parts are.
 func (s *sum) weigh(now time.Time, half time.Duration) (total float64, kinds int) {
 	weights := make(map[string][]float64, 4)
 	for i := range s.parts {
 		p := &s.parts[i]
-		weights[p.analytic] = append(weights[p.analytic], p.weight(now, half))
+		weights[p.kind] = append(weights[p.kind], p.weight(now, half))
 	}
 	for _, of := range ordered(weights) { // in order: the same sum in each run
 		slices.SortFunc(of, func(a, b float64) int { return cmp.Compare(b, a) })
@@ -110,9 +129,17 @@ func (s *sum) weigh(now time.Time, half time.Duration) (total float64, kinds int
 	return total, len(weights)
 }
 
-// notes has a bit for each time that there was something to tell, so that the
-// ledger asks for the words again. Beyond 32 of them it does not.
-func (s *sum) notes() uint32 { return uint32(1<<min(s.news, 32) - 1) }
+// recall makes one part of what an incident had beside its open findings,
+// when a restart took it up.
+func (s *sum) recall(incident *event.Finding, half time.Duration) {
+	known, _ := s.weigh(incident.LastSeen, half)
+	if rest := incident.Risk - int(known); rest > 0 {
+		s.parts = append(s.parts, part{
+			uid: incident.UID, analytic: Analytic, kind: Analytic, title: "What was found before a restart", severity: incident.Severity,
+			risk: rest, first: incident.FirstSeen, last: incident.LastSeen, attacks: incident.Analytic.Attacks,
+		})
+	}
+}
 
 // ordered goes through m in the order of its keys.
 func ordered[V any](m map[string]V) iter.Seq2[string, V] {

@@ -64,7 +64,7 @@ func (w *words) Describe(f *event.Finding, _ *event.Event, _, _ uint32) {
 	if more := len(parts) - maxNamed + w.sum.gone; more > 0 && len(parts) > maxNamed {
 		analytics.Explain(f, fmt.Sprintf("And %d more.", more))
 	}
-	analytics.Explain(f, fmt.Sprintf("Each counts half %s after it was last seen, and of findings of one analytic the second counts half, the third a quarter.", spell(w.half)))
+	analytics.Explain(f, fmt.Sprintf("Each counts half %s after it was last seen, and of findings of one kind (host, sensor and rules about the same connections are one) the second counts half, the third a quarter.", spell(w.half)))
 }
 
 // techniques adds those of a part to those of the incident.

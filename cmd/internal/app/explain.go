@@ -10,10 +10,12 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vegress/vegress/analytics/apiuse"
+	"github.com/vegress/vegress/analytics/risk"
 	"github.com/vegress/vegress/analytics/sigma/stream"
 	"github.com/vegress/vegress/event"
 	"github.com/vegress/vegress/forward"
@@ -102,12 +104,18 @@ func explain(f *event.Finding) string {
 	for _, s := range f.Explanation {
 		say("  - %s", plain(s))
 	}
-	say("")
-	say("Records (%d of %d)", len(f.Evidence), f.Count)
+	if f.Analytic.UID != risk.Analytic { // that rests on findings, which the reasons name
+		say("")
+		say("Records (%d of %d)", len(f.Evidence), f.Count)
+	}
 	for i := range f.Evidence {
 		e := &f.Evidence[i]
-		if e.Raw == "" {
+		switch {
+		case e.Raw == "":
 			say("  event %s", plain(e.UID)) // longer than a finding keeps
+			continue
+		case !utf8.ValidString(e.Raw) || strings.ContainsRune(e.Raw, 0):
+			say("  bytes %x", e.Raw)
 			continue
 		}
 		for line := range strings.Lines(e.Raw) {
@@ -155,7 +163,7 @@ func who(say func(string, ...any), f *event.Finding) {
 	default:
 		say("  who         %s", plain(f.Entity))
 	}
-	if f.Key != "" {
+	if f.Key != "" && f.Analytic.UID != risk.Analytic {
 		say("  %-11s %s", aboutWhat(f), plain(talkedTo(f)))
 	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/vegress/vegress/analytics/sigma"
 	"github.com/vegress/vegress/analytics/sigma/stream"
@@ -14,8 +15,19 @@ import (
 // among them, and the table of log sources. Rules that cannot be used are the
 // Set's Refusals; an error is of a file or folder as a whole.
 func loadRules(o stream.Options) (*stream.Set, error) {
+	if o.Builtin && !o.Deprecated && len(o.Paths)+len(o.Overrides)+len(o.Placeholders)+len(o.Taxonomies)+len(o.LogSources) == 0 {
+		return builtinRules()
+	}
+	return loadAll(o)
+}
+
+func loadAll(o stream.Options) (*stream.Set, error) {
 	return stream.Load(stream.Builtin{Rules: rules.Files, Sources: table.Files}, o)
 }
+
+// builtinRules are what most configurations name, read once: they are part of
+// the binary, and a Set is not changed.
+var builtinRules = sync.OnceValues(func() (*stream.Set, error) { return loadAll(stream.Options{Builtin: true}) })
 
 // maxRefusalsSaid bounds how many refusals are said one by one.
 const maxRefusalsSaid = 50

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"strings"
@@ -124,6 +125,17 @@ detection: {a: {b|nope: c}, condition: a}
 	}
 	if _, ok := metrics[`vegress_correlation_sightings_total{result="counted"}`]; !ok {
 		t.Error("no metrics of correlations")
+	}
+	if err := s.reportRulesOnce(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	listed := command(t, "rules", "list", "--stats", "--json", "--id", bruteForce, "--nats", s.broker.ClientURL())
+	var did []struct{ Hits int64 }
+	if err := json.Unmarshal([]byte(listed.out), &did); err != nil || len(did) != 1 || did[0].Hits != 1 {
+		t.Errorf("rules list --stats: %d, %s%s", listed.code, listed.out, listed.err)
+	}
+	if table := command(t, "rules", "list", "--stats", "--id", bruteForce, "--nats", s.broker.ClientURL()); !strings.HasPrefix(table.out, "HITS") {
+		t.Errorf("%d, %s%s", table.code, table.out, table.err)
 	}
 	if err := s.stop(); err != nil {
 		t.Fatal(err)

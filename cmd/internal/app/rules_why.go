@@ -118,9 +118,14 @@ func namedRules(set *stream.Set, name string, isFile bool) (rules []*sigma.Rule,
 	return rules, correlations
 }
 
+var errFinding = errors.New("is a finding, and no event")
+
 // isInFile says that a name is that of the rule's file, with or without
 // folders, without its extension.
 func isInFile(m *sigma.Meta, name string) bool {
+	if m.File == name { // as findings and list --json have it
+		return true
+	}
 	short := strings.TrimSuffix(m.File, path.Ext(m.File))
 	return short == name || strings.HasSuffix(short, "/"+name)
 }
@@ -238,7 +243,10 @@ func (w *why) file(ctx context.Context, in io.Reader, name string, tell func(*wh
 			return ctx.Err()
 		}
 		ev, err := eventOf(value)
-		if err != nil {
+		switch {
+		case errors.Is(err, errFinding):
+			return nil
+		case err != nil:
 			return fmt.Errorf("read %s: event %d: %w", name, n, err)
 		}
 		a := w.explain(ev)
@@ -276,7 +284,7 @@ func jsonValues(in io.Reader, tell func(json.RawMessage) error, wrong func(error
 }
 
 // eventOf makes an event of an event in OCSF as vegress writes it, or of a
-// record with Sigma's field names.
+// record with Sigma's field names. errFinding: replay wrote it between them.
 func eventOf(value json.RawMessage) (*event.Event, error) {
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, value); err != nil {
@@ -288,7 +296,7 @@ func eventOf(value json.RawMessage) (*event.Event, error) {
 		return ev, source.ReadJSON(value, ev)
 	}
 	if bytes.Contains(line[:min(len(line), 64)], markFinding) {
-		return nil, errors.New("is a finding; why looks at events (vegress replay --output events)")
+		return nil, errFinding
 	}
 	parsed, err := event.Parse(line)
 	return &parsed, err

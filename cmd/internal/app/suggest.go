@@ -20,6 +20,7 @@ import (
 
 	"github.com/vegress/vegress/analytics/behavior"
 	"github.com/vegress/vegress/analytics/egress"
+	"github.com/vegress/vegress/analytics/risk"
 	"github.com/vegress/vegress/analytics/names"
 	"github.com/vegress/vegress/analytics/suggest"
 	"github.com/vegress/vegress/configs"
@@ -130,9 +131,10 @@ type surveyor struct {
 	watch   reading
 }
 
-// aboutEgress says that an analytic's findings are what suggest is about.
+// aboutEgress says that an analytic's findings are what suggest is about, or
+// what such add up to.
 func aboutEgress(analytic string) bool {
-	return analytic == egress.Unjustified || analytic == behavior.Beacon || analytic == behavior.Volume || analytic == behavior.Hours
+	return analytic == risk.Analytic || analytic == egress.Unjustified || analytic == behavior.Beacon || analytic == behavior.Volume || analytic == behavior.Hours
 }
 
 // raisedByAmount says that nothing but how much was sent, and when, raised a
