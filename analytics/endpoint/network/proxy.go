@@ -10,8 +10,11 @@ import (
 	"github.com/vegress/vegress/event"
 )
 
-// errNoAccess says that a line is none of the formats.
-var errNoAccess = errors.New("line is neither Squid's format, nor combined, nor of a W3C header that was seen")
+// What a record is none of.
+var (
+	errNoAccess  = errors.New("line is neither Squid's format, nor combined, nor of a W3C header that was seen")
+	errNoSession = errors.New("record names neither ends nor URL of a web session")
+)
 
 // Proxy decodes access logs, line by line: Squid's own format and the combined
 // one (package accesslog), the W3C extended format with its header, as Blue
@@ -62,6 +65,9 @@ func (p *Proxy) json(line string, tell func(*event.Event)) error {
 		}
 	}
 	webSession(&p.ev)
+	if p.ev.URL == "" && !p.ev.Src.IP.IsValid() && !p.ev.Dst.IP.IsValid() && p.ev.Dst.Hostname == "" {
+		return errNoSession
+	}
 	tell(&p.ev)
 	return nil
 }

@@ -112,7 +112,10 @@ func (b *book) restore(open []event.Finding, rules map[string]*rule, gone func(*
 		f := &open[i]
 		if r := rules[f.Analytic.UID]; r != nil {
 			b.ledger.Admit(r.analytic)
-			b.state(r).known = r
+			st := b.state(r)
+			if st.known = r; f.Key == crowdKey {
+				st.crowd = analytics.Key{Analytic: r.uid, Entity: event.ParseEntity(f.Entity), What: crowdKey}
+			}
 		} else if gone(f) {
 			b.ledger.Admit(f.Analytic)
 		}

@@ -16,6 +16,10 @@ import (
 // records.
 const maxRemembered = 8192
 
+// maxRaw is how long a record may be that is kept with them, in bytes; findings
+// name longer ones by their uids only.
+const maxRaw = 4096
+
 // sighted is a hit that correlations count.
 type sighted struct {
 	ev        event.Event

@@ -120,7 +120,12 @@ func (d *Detector) hit(h *sigma.Hit) {
 
 // sight tells the second floor of a hit.
 func (d *Detector) sight(r *sigma.Rule) {
-	seen := &sighted{ev: d.ev.Clone()}
+	kept := *d.ev
+	kept.Fields = nil // findings show none
+	if len(kept.Raw) > maxRaw {
+		kept.Raw = ""
+	}
+	seen := &sighted{ev: kept.Clone()}
 	d.policy.correlations.Sightings(r, &d.eval.record, d.ev.Time, d.ev.UID, func(s *sigma.Sighting) {
 		seen.sightings = append(seen.sightings, s)
 	})

@@ -63,21 +63,7 @@ func (r *rule) rate(f *event.Finding) {
 	case "experimental":
 		f.Confidence = 1
 	}
-	f.Risk = max(f.Risk, riskOf(f.Severity))
-}
-
-func riskOf(s event.Severity) int {
-	switch s {
-	case event.SeverityCritical:
-		return 95
-	case event.SeverityHigh:
-		return 75
-	case event.SeverityMedium:
-		return 50
-	case event.SeverityLow:
-		return 25
-	}
-	return 10
+	f.Risk = max(f.Risk, analytics.RiskOf(f.Severity))
 }
 
 // floods says that more is counted here than the finding names.
