@@ -195,6 +195,10 @@ func (r *sysmonRecord) end(end *event.Endpoint, ip, port, hostname sysmonName) {
 	end.Hostname = r[hostname]
 }
 
+// maxAnswers bounds the addresses of a query's results; the others stand in its
+// fields.
+const maxAnswers = 64
+
 // query: Sysmon tells of a question once it is answered. The results are
 // "type:  5 www.example.com;::ffff:192.0.2.1;".
 func (r *sysmonRecord) query(ev *event.Event) {
@@ -204,7 +208,9 @@ func (r *sysmonRecord) query(ev *event.Event) {
 	ev.DNS.RCode = dnsStatus[r[sysmonQueryStatus]]
 	for result := range strings.SplitSeq(r[sysmonQueryResults], ";") {
 		if ip, err := netip.ParseAddr(strings.TrimSpace(result)); err == nil {
-			ev.DNS.Answers = append(ev.DNS.Answers, ip.Unmap())
+			if ev.DNS.Answers = append(ev.DNS.Answers, ip.Unmap()); len(ev.DNS.Answers) == maxAnswers {
+				return
+			}
 		}
 	}
 }

@@ -112,6 +112,10 @@ type entry struct {
 	bytes   int64
 }
 
+// maxOfPID bounds the processes that are found by one pid. Those before them,
+// which have ended, are found by their UID only until they leave.
+const maxOfPID = 32
+
 // Bounds of what is kept of a process, in bytes; what is longer is cut, and a
 // longer UID is none.
 const (
@@ -440,6 +444,13 @@ func (d *device) follow(e *entry, seen time.Time) {
 	}
 	if older != nil {
 		older.finish(e.start)
+	}
+	last := d.byPID[pid]
+	for n := 1; n < maxOfPID && last != nil; n++ {
+		last = last.older
+	}
+	if last != nil {
+		last.older = nil
 	}
 }
 

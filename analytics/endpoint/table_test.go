@@ -137,6 +137,26 @@ func TestPidReuse(t *testing.T) {
 	}
 }
 
+// TestManyOfOnePid: whoever starts processes with one pid over and over has
+// only the latest of them looked through.
+func TestManyOfOnePid(t *testing.T) {
+	table := endpoint.NewTable(endpoint.TableOptions{Late: 24 * time.Hour})
+	const all, known = 1000, 32
+	for n := range all {
+		table.Annotate(launch(10*n, ran("", curl, fmt.Sprint(n), 100)))
+	}
+	for n, want := range map[int]string{0: "", all - known - 1: "", all - known: fmt.Sprint(all - known), all - 1: fmt.Sprint(all - 1)} {
+		ev := connect(10*n+5, event.Process{PID: 100})
+		if table.Annotate(ev); ev.Process.CmdLine != want {
+			t.Errorf("the %d-th: %s, want %q", n, show(ev), want)
+		}
+	}
+	table.Annotate(connect(10*all+25*3600, event.Process{PID: 7})) // all but the last are forgotten
+	if s := table.Stats(); s.Processes != 1 || s.Forgotten != all-1 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // TestTwoSensors: Sysmon and Security tell of one process.
 func TestTwoSensors(t *testing.T) {
 	table := endpoint.NewTable(endpoint.TableOptions{})

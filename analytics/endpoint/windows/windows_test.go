@@ -492,3 +492,14 @@ func TestLongNames(t *testing.T) {
 		t.Errorf("%v, %d fields, %d bytes for names of %d", err, fields, n, long)
 	}
 }
+
+// TestManyAnswers: a query has no more answers than it may.
+func TestManyAnswers(t *testing.T) {
+	text := `{"Event":{"System":{"EventID":22,"Channel":"Microsoft-Windows-Sysmon/Operational","Provider":{"#attributes":{"Name":"Microsoft-Windows-Sysmon"}}},` +
+		`"EventData":{"QueryName":"x.example","QueryStatus":"0","QueryResults":"` + strings.Repeat("192.0.2.1;", 1000) + `"}}}`
+	answers := 0
+	err := windows.New().Decode(endpoint.Record{Text: text}, func(ev *event.Event) { answers = len(ev.DNS.Answers) })
+	if err != nil || answers != 64 {
+		t.Errorf("%v, %d answers", err, answers)
+	}
+}
