@@ -80,7 +80,9 @@ func (d *Decoder) connection(activity event.Activity) {
 	}
 	ev.Src = event.Endpoint{IP: address(d.values[slotSourceAddress]), Port: port(d.values[slotSourcePort])}
 	ev.Dst = event.Endpoint{IP: address(d.values[slotDestAddress]), Port: port(d.values[slotDestPort])}
-	if ev.Direction == event.DirectionInbound { // the record's source is this machine's end, whoever began
+	// Of an inbound connection, Microsoft's own example has this machine's end as
+	// the source, and public records have the other: the service's port tells.
+	if ev.Direction == event.DirectionInbound && (ev.Src.Port < ev.Dst.Port || ev.Src.IP.IsMulticast()) {
 		ev.Src, ev.Dst = ev.Dst, ev.Src
 	}
 	ev.Process = process(d.text(slotApplication))
