@@ -35,14 +35,37 @@ type builder struct {
 const vcenterVersion, vcenterBuild = "8.0.3", "24022515"
 
 // creating guards what vcsim's models have in common while one is created: it
-// adds to the evaluation licence, a variable of the package (govmomi
-// v0.56.0, simulator/license_manager.go).
+// adds to the evaluation licence, a variable of the package, and its settings
+// are one (govmomi v0.56.0, simulator/license_manager.go, option_manager.go).
 var creating sync.Mutex
 
 func create(m *simulator.Model) error {
 	creating.Lock()
 	defer creating.Unlock()
-	return m.Create()
+	if err := m.Create(); err != nil {
+		return err
+	}
+	return ownSettings(m)
+}
+
+// ownSettings gives a vCenter settings of its own, which can be changed while
+// another one shows its.
+func ownSettings(m *simulator.Model) error {
+	content, err := entity[*simulator.ServiceInstance](m, vim25.ServiceInstance)
+	if err != nil {
+		return err
+	}
+	options, err := entity[*simulator.OptionManager](m, *content.Content.Setting)
+	if err != nil {
+		return err
+	}
+	own := make([]types.BaseOptionValue, len(options.Setting))
+	for i, o := range options.Setting {
+		v := *o.GetOptionValue()
+		own[i] = &v
+	}
+	options.Setting = own
+	return nil
 }
 
 func (e *Estate) build(ctx context.Context) error {
