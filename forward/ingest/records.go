@@ -21,6 +21,7 @@ type Cutter struct {
 	begun bool // what may stand before all records is behind
 	list  bool // within a list
 	skip  bool // up to the end of the line
+	plain bool // up to the end of the line it is one record
 }
 
 // Scanner cuts what it reads from in.
@@ -61,7 +62,7 @@ func (c *Cutter) Split(data []byte, atEOF bool) (advance int, token []byte, err 
 	end, next := c.record(data, atEOF)
 	switch {
 	case end < 0 && c.Limit > 0 && len(data) > c.Limit:
-		c.Cut, c.skip, c.list = true, true, false
+		c.Cut, c.skip, c.list, c.plain = true, true, false, false
 		return c.Limit, data[:c.Limit], nil
 	case end < 0:
 		return 0, nil, nil
@@ -96,13 +97,16 @@ func (c *Cutter) between(data []byte) int {
 // when data does not reach far enough.
 func (c *Cutter) record(data []byte, atEOF bool) (end, next int) {
 	switch first := data[0]; {
+	case c.plain:
+		return c.rest(data, atEOF)
 	case c.list && first == ']':
 		c.list = false
 		return 0, 1
 	case c.list && first == '{':
 		return c.object(data, atEOF)
 	case c.list: // no list of objects after all
-		c.list = false
+		c.list, c.plain = false, true
+		return c.rest(data, atEOF)
 	case first == '[' || first == '{':
 		rest := bytes.TrimLeft(data[1:], " \t\r\n")
 		if len(rest) == 0 && !atEOF {
@@ -121,6 +125,13 @@ func (c *Cutter) record(data []byte, atEOF bool) (end, next int) {
 		}
 	}
 	return line(data, atEOF)
+}
+
+// rest is what is left of a line, whatever it begins with.
+func (c *Cutter) rest(data []byte, atEOF bool) (end, next int) {
+	end, next = line(data, atEOF)
+	c.plain = end < 0
+	return end, next
 }
 
 // object is the record of an object that may go over several lines.

@@ -78,7 +78,7 @@ func TestCutter(t *testing.T) {
 // FuzzCutter: however a text comes, its records are the same, are parts of it
 // in their order, and are no longer than they may be.
 func FuzzCutter(f *testing.F) {
-	for _, text := range []string{"a\n{\n}\n[{},{}]\n", "<Event>\n</Event>", "[{\"a\":\"\\\"\"}", "\xef\xbb\xbf{\n", "<Event >\n<Event>"} {
+	for _, text := range []string{"a\n{\n}\n[{},{}]\n", "<Event>\n</Event>", "[{\"a\":\"\\\"\"}", "[{}[{", "[{},[{}]\n{}", "\xef\xbb\xbf{\n", "<Event >\n<Event>"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -123,7 +123,7 @@ func TestCutterScales(t *testing.T) {
 		}
 		const few, times = 2000, 16
 		short, long := spent(few), spent(few*times)
-		if long > 6*times*short {
+		if long > 10*times*short { // each line looking at all others: by times*times
 			t.Errorf("%q: %d lines take %s, and %d times as many %s", line, few, short, times, long)
 		}
 	}
