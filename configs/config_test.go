@@ -1,6 +1,7 @@
 package configs_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -178,5 +179,15 @@ func TestDefaultsAsAFile(t *testing.T) {
 		} else if name == "elements" && (c.Behavior.AN1190.ParentProcess[0] != "cron" || c.WebUse().ProcessSignature[0] != "unsigned") {
 			t.Errorf("%+v", c.Behavior)
 		}
+	}
+}
+
+// TestFaultOfAnElement: what is wrong with a key that has capitals is said with
+// its key and its line, as of all others.
+func TestFaultOfAnElement(t *testing.T) {
+	_, err := configs.Load(write(t, "analytics:\n  an1191:\n    ProcessSignature: [expired]\n"), nil)
+	var all configs.Faults
+	if !errors.As(err, &all) || len(all) != 1 || all[0].Key != "analytics.an1191.ProcessSignature" || all[0].Line != 3 {
+		t.Errorf("%+v", err)
 	}
 }

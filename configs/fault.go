@@ -109,7 +109,7 @@ func within(key, of string) bool {
 
 // keyed is how the rooms write their errors: the key, the value, what is
 // wrong.
-var keyed = regexp.MustCompile(`^([a-z_]+(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*)(?: is |: | )` +
+var keyed = regexp.MustCompile(`^([A-Za-z0-9_]+(?:\[\d+\])?(?:\.[A-Za-z0-9_]+(?:\[\d+\])?)*)(?: is |: | )` +
 	`(?:("(?:[^"\\]|\\.)*"|-?\d[^\s:,]*)(?:[:,] | ))?(.+)$`)
 
 // faults takes an error of a room apart, all that is joined in it.
